@@ -1,0 +1,1 @@
+"""Frozen types, one noun a file. No I/O, no clock, no randomness."""

@@ -1,0 +1,1 @@
+"""Protocols with written contracts. Each has a fake and a contract suite in `assay.testing`."""

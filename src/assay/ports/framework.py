@@ -1,0 +1,69 @@
+"""Running tests so that every single one is accounted for.
+
+An adapter says how to run some tests (`plan`) and what a finished run means (`report`). It starts nothing itself:
+the caller runs the plan in a sandbox session. Two witnesses travel separately, an inherited pipe and a structured
+file; `report` believes neither alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from assay.model.environment import Environment
+from assay.model.report import TestReport
+from assay.model.sandbox import Command, ExecResult, Mount
+from assay.model.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which tests to run: files, or nothing for all that the repository's configuration selects."""
+
+    files: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+    """Single tests; if given, they replace `files`."""
+    test_seconds: float = 60.0
+    """Limit for one test."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A command, the mounts it needs, and where its structured report will be."""
+
+    command: Command
+    mounts: tuple[Mount, ...]
+    report_target: str
+    """The writable mount that holds the structured report."""
+    report_path: str
+
+
+class Framework(Protocol):
+    """A test framework."""
+
+    name: str
+
+    def is_test_file(self, path: str, tree: Tree) -> bool:
+        """Whether the framework would collect tests from this file of this tree."""
+        ...
+
+    def is_support_file(self, path: str, tree: Tree) -> bool:
+        """Whether a file belongs to the tests without being collected: conftest, fixtures, data, snapshots."""
+        ...
+
+    def protected_patterns(self) -> Sequence[str]:
+        """Gitwildmatch patterns of what the framework loads by itself."""
+        ...
+
+    def requirements(self) -> Sequence[str]:
+        """What an environment needs for the framework to run at all."""
+        ...
+
+    def plan(self, environment: Environment, selection: Selection) -> Plan:
+        """How to run the selection from the repository's root."""
+        ...
+
+    def report(self, plan: Plan, result: ExecResult, structured: bytes | None) -> TestReport:
+        """What the run says. Never raises for what a candidate may have written."""
+        ...

@@ -1,0 +1,31 @@
+"""Task folders on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from assay.model.evidence import Evidence
+from assay.model.task import Task
+
+
+class TaskFormat(Protocol):
+    """Reads and writes one kind of folder. Strict when writing, lenient when reading newer files."""
+
+    name: str
+
+    def read(self, path: Path) -> Task:
+        """A task. Raises TaskDefinitionError naming file, key, found and expected; links and devices are refused."""
+        ...
+
+    def write(self, task: Task, folder: Path) -> Path:
+        """Write `folder/<slug>` whole or not at all, keeping an existing evidence/ folder; the path."""
+        ...
+
+    def read_evidence(self, path: Path, stage: str) -> Evidence | None:
+        """Evidence of a stage for the task at `path`, if there is any. Raises TaskDefinitionError when broken."""
+        ...
+
+    def write_evidence(self, path: Path, evidence: Evidence) -> None:
+        """Write evidence/<stage>.json whole or not at all."""
+        ...

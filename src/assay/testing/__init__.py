@@ -1,0 +1,1 @@
+"""Fakes and contract suites, shipped so that plug-in authors run the same ones."""
