@@ -57,6 +57,8 @@ class TestReport:
     complete: bool = True
     problems: tuple[str, ...] = ()
     exit_status: int | None = None
+    stopped: str = ""
+    """The limit that ended the run (`wall`, `memory`, ...); empty when it ended by itself."""
 
     def status(self, test_id: str) -> Status:
         """The outcome of one test; MISSING when it was not reported."""

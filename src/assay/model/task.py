@@ -46,6 +46,9 @@ class AssayMetadata(Lenient):
     pass_to_pass: tuple[str, ...]
     quarantined: tuple[str, ...] = ()
     """Tests whose runs disagreed; they count for nothing."""
+    uncounted: tuple[str, ...] = ()
+    """Tests of the same files that count for nothing for another cause (skipped, failing with the gold too);
+    listed so that a run can be held to the whole set of ids."""
     protected_paths: tuple[str, ...] = ()
     """Patterns (gitwildmatch) of paths that a candidate's patch may not change."""
     limits: Limits = Limits()
