@@ -51,6 +51,8 @@ class SandboxSpec:
     """The whole environment: nothing of the host's leaks in. A PATH and a HOME are given if these lack them."""
     network: Literal["none", "host"] = "none"
     """`host` only for the phase that fetches packages."""
+    hidden: tuple[str, ...] = ()
+    """Places inside read-only mounts or the system that must look empty."""
     limits: Limits = field(default_factory=Limits)
     label: str = ""
     """The run this belongs to; the reaper collects by it."""

@@ -1,0 +1,28 @@
+"""Which paths of a candidate's patch are restored before it is judged.
+
+Protected are: what the task's patterns name (everything that the framework or the interpreter loads by itself),
+the task's own hidden tests, and every file that is a test or supports tests. Dropping a hunk is never a punishment:
+the rest of the patch is judged, and what was dropped is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable
+
+from pathspec import GitIgnoreSpec
+
+from assay.model.tree import Tree
+
+PathInTree = Callable[[str, Tree], bool]
+
+
+def protection(
+    patterns: Iterable[str], hidden: Container[str], base: Tree, *, is_test: PathInTree, is_support: PathInTree
+) -> Callable[[str], bool]:
+    """A predicate on paths of the repository; patterns are gitignore's."""
+    spec = GitIgnoreSpec.from_lines(patterns)
+
+    def is_protected(path: str) -> bool:
+        return path in hidden or spec.match_file(path) or is_test(path, base) or is_support(path, base)
+
+    return is_protected

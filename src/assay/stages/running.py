@@ -1,0 +1,162 @@
+"""Putting a candidate's patch on the base and running tests over it, each in a fresh sandbox.
+
+Trust (design, section 4): the patch is applied in one sandbox and read out from outside; what crosses into the
+verifier's sandbox is a new layer that holds only the paths that the candidate may change; the hidden tests lie in a
+layer above it, so that nothing the candidate wrote can stand in their place. Nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from assay.errors import PrerequisiteError, VerifierError
+from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment
+from assay.model.report import TestReport
+from assay.model.sandbox import MIB, Command, ExecResult, Limits, Mount, SandboxSpec, Usage
+from assay.model.tree import FileChange, FileState
+from assay.ports.framework import Framework, Selection
+from assay.ports.layers import Layers
+from assay.ports.sandbox import Sandbox
+
+APPLY_LIMITS = Limits(wall_seconds=60, cpu_seconds=60, memory_mib=2048, process_count=16, disk_mib=1024)
+REPORT_BYTES = 64 * MIB
+COMMAND_NOT_FOUND = 127
+LINK_MODE = "120000"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A patch on the base. `problem` is set when it could not be applied; then there is no layer."""
+
+    layer: Path | None
+    dropped: tuple[str, ...] = ()
+    """Paths that the patch changed and that were restored."""
+    problem: str = ""
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, slots=True)
+class TestRun:
+    """One run and its cost."""
+
+    __test__ = False
+
+    report: TestReport
+    usage: Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """Sandboxes, layers and a framework, under one label for the reaper."""
+
+    sandbox: Sandbox
+    layers: Layers
+    framework: Framework
+    label: str
+
+    async def apply(self, patch: bytes, base_layer: Path, is_protected: Callable[[str], bool]) -> Applied:
+        """Put a patch on the base. Raises SandboxError; a patch that does not apply is a value."""
+        if not patch.strip():
+            return Applied(layer=None)
+        spec = SandboxSpec(
+            mounts=(Mount(REPO_ROOT, (base_layer,), writable=True),),
+            workdir=REPO_ROOT,
+            limits=APPLY_LIMITS,
+            label=self.label,
+        )
+        async with self.sandbox.open(spec) as session:
+            result = await session.exec(
+                Command(argv=("git", "apply", "--whitespace=nowarn", "--binary", "-"), stdin=patch)
+            )
+            if not result.ok:
+                return Applied(layer=None, problem=_apply_problem(result), usage=result.usage)
+            changes = await session.changes(REPO_ROOT)
+        kept, dropped = _filter(changes, is_protected)
+        layer = await self.layers.put(kept) if kept else None
+        return Applied(layer=layer, dropped=dropped, usage=result.usage)
+
+    async def test(
+        self,
+        environment: Environment,
+        repo_layers: Sequence[Path | None],
+        selection: Selection,
+        limits: Limits,
+    ) -> TestRun:
+        """Run tests over these layers (topmost first). Raises SandboxError, or VerifierError when the framework
+        itself is not there; whatever the code under test does is a value.
+        """
+        plan = self.framework.plan(environment, selection)
+        spec = SandboxSpec(
+            mounts=(
+                *host_mounts(environment),
+                Mount(ENV_ROOT, environment.env_layers),
+                Mount(REPO_ROOT, tuple(layer for layer in repo_layers if layer), writable=True),
+                *plan.mounts,
+            ),
+            workdir=REPO_ROOT,
+            env=environment.variables,
+            hidden=environment.hidden,
+            limits=limits,
+            label=self.label,
+        )
+        async with self.sandbox.open(spec) as session:
+            result = await session.exec(plan.command)
+            structured = await session.read(plan.report_target, plan.report_path, REPORT_BYTES)
+        if result.exit_status == COMMAND_NOT_FOUND and not result.channel:
+            raise VerifierError(
+                f"the environment's interpreter could not be started: {environment.python}",
+                hint="remove the environment below .assay/environments and run the same line again",
+            )
+        report = replace(self.framework.report(plan, result, structured), stopped=result.stopped or "")
+        return TestRun(report, result.usage)
+
+
+def host_mounts(environment: Environment) -> tuple[Mount, ...]:
+    """The interpreter's own folders, at their own paths."""
+    return tuple(Mount(str(path), (path,)) for path in environment.host_mounts)
+
+
+def stack(
+    environment: Environment, base_layer: Path, candidate: Path | None, hidden: Path | None
+) -> tuple[Path | None, ...]:
+    """The repository as the verifier sees it, topmost first: hidden tests, candidate, installation, base."""
+    return (hidden, candidate, *environment.repo_layers, base_layer)
+
+
+def _filter(
+    changes: Sequence[FileChange], is_protected: Callable[[str], bool]
+) -> tuple[Mapping[str, FileState | None], tuple[str, ...]]:
+    kept: dict[str, FileState | None] = {}
+    dropped = []
+    for change in changes:
+        if is_protected(change.path) or _leaves_tree(change):
+            dropped.append(change.path)
+        else:
+            kept[change.path] = change.new
+    return kept, tuple(dropped)
+
+
+def _leaves_tree(change: FileChange) -> bool:
+    """A link to an absolute path, or to one above the root, could reach the hidden tests or the judge."""
+    if change.new is None or change.new.mode != LINK_MODE:
+        return False
+    target = change.new.data.decode("utf-8", "surrogateescape")
+    if target.startswith("/"):
+        return True
+    depth = change.path.count("/")
+    for part in target.split("/"):
+        depth += {"..": -1, ".": 0, "": 0}.get(part, 1)
+        if depth < 0:
+            return True
+    return False
+
+
+def _apply_problem(result: ExecResult) -> str:
+    if result.exit_status == COMMAND_NOT_FOUND:
+        raise PrerequisiteError("git is not among the system's programs", hint="type: apt-get install git")
+    if result.stopped:
+        return f"applying the patch ran into the {result.stopped} limit"
+    text = result.stderr.decode("utf-8", "replace").strip()
+    return "\n".join(text.splitlines()[:5]) or f"git apply ended with status {result.exit_status}"
