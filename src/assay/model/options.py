@@ -1,0 +1,43 @@
+"""What a person asks of a long command, as values: the same for the command line and for a program."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class MineOptions:
+    """Which candidates to look at, and when to stop."""
+
+    source: str
+    """`kind:origin`, such as `pypi:python-slugify` or `git:../some/clone`."""
+    limit: int | None = None
+    """Stop at this many verified tasks; None looks at every candidate."""
+    max_candidates: int | None = None
+    """Look at no more candidates than this."""
+    since: datetime | None = None
+    """Aware; changes before it are not looked at."""
+    until: datetime | None = None
+    """Aware; changes after it are not looked at."""
+    revisions: str | None = None
+    """The source's own notation: `>=2,<4` for packages, `v1..v2` for git."""
+    jobs: int | None = None
+    """Candidates worked on at the same time; None leaves it to the machine."""
+    sandbox: str = "bubblewrap"
+    i_know_it_is_unsafe: bool = False
+    """Needed for the sandbox `none`, which runs other people's code as the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What to judge. Neither agent nor patch: prove the task itself again, from scratch."""
+
+    task: Path
+    agent: str | None = None
+    patch: Path | None = None
+    runs: int = 2
+    """How often each run is repeated, in a fresh sandbox, before it is believed."""
+    sandbox: str = "bubblewrap"
+    i_know_it_is_unsafe: bool = False

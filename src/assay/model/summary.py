@@ -1,0 +1,93 @@
+"""What finished work has to say: the results that a front end prints and a program reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from assay.model.evidence import Evidence
+from assay.model.ledger import Cost, Decision, LedgerEntry, State
+from assay.model.task import Task
+
+
+@dataclass(frozen=True, slots=True)
+class MineSummary:
+    """The end of `mine`. `candidates` = `verified` + all of `rejected` + `failed`."""
+
+    candidates: int
+    verified: int
+    rejected: Mapping[str, int]
+    """By reason, a value of `Reason`."""
+    failed: int
+    """Kept from a decision by infrastructure; the next run tries them again."""
+    cost: Cost = field(default_factory=Cost)
+    decisions: tuple[Decision, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FunnelLine:
+    """How many candidates came to this end, and what they cost."""
+
+    state: State
+    reason: str | None
+    count: int
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """A task of the project and the cost of making it."""
+
+    slug: str
+    path: Path
+    cost: Cost
+    stale: bool = False
+    """Whether the folder has changed since it was verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusReport:
+    """A project's funnel and ledger."""
+
+    project: Path
+    funnel: tuple[FunnelLine, ...] = ()
+    tasks: tuple[TaskLine, ...] = ()
+    running: tuple[str, ...] = ()
+    """Runs at work on the project right now."""
+    shared_bytes: int = 0
+    """Bytes of environments and layers, which tasks share and which count once."""
+
+    @property
+    def candidates(self) -> int:
+        """All that have come to an end; the denominator of every share."""
+        return sum(line.count for line in self.funnel)
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceLine:
+    """A piece of evidence, and whether the task has changed since."""
+
+    evidence: Evidence
+    stale: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """All there is to show of a task."""
+
+    path: Path
+    task: Task
+    digest: str
+    evidence: tuple[EvidenceLine, ...] = ()
+    ledger: tuple[LedgerEntry, ...] = ()
+    """Of the task and of the candidate that it was; empty outside a project."""
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateView:
+    """What became of a candidate, and how."""
+
+    decision: Decision
+    ledger: tuple[LedgerEntry, ...] = ()
+    log: str = ""
