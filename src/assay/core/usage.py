@@ -1,0 +1,119 @@
+"""What tests touch: the names they import, call, read and spell out, gathered from their syntax alone."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from assay.core.syntax import absolute, module_name, parse
+from assay.model.tree import FileState, Tree
+
+DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+@dataclass(slots=True)
+class Usage:
+    """All that some files use; sets only, because order says nothing."""
+
+    dotted: set[str] = field(default_factory=set)
+    """Full names, as far as imports tell: `pkg.mod.name.attribute`."""
+    attributes: set[str] = field(default_factory=set)
+    """Every name that follows a dot."""
+    keywords: dict[str, set[str]] = field(default_factory=dict)
+    """Keyword argument to the last parts of the names that were called with it."""
+    strings: set[str] = field(default_factory=set)
+    """String constants, docstrings left out."""
+
+    def calls(self, name: str, keyword: str) -> bool:
+        """Whether something called `name` was called with this keyword."""
+        return name in self.keywords.get(keyword, ())
+
+
+def usage_of(files: Mapping[str, FileState | None], tree: Tree) -> Usage:
+    """What the Python files among `files` use; those that do not parse use nothing."""
+    usage = Usage()
+    for path in sorted(files):
+        state = files[path]
+        module = parse(state) if path.endswith(".py") else None
+        if module is not None:
+            dotted = module_name(path, tree) or ""
+            package = dotted if path.endswith("__init__.py") else dotted.rpartition(".")[0]
+            _Collector(usage, package).visit(module)
+    return usage
+
+
+class _Collector(ast.NodeVisitor):
+    """One file. Imports anywhere in it count for the whole file: tests like to import inside functions."""
+
+    def __init__(self, usage: Usage, package: str) -> None:
+        self._usage = usage
+        self._package = package
+        self._aliases: dict[str, str] = {}
+        self._stars: list[str] = []
+
+    def visit_Module(self, node: ast.Module) -> None:
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Import):
+                self._import(inner)
+            elif isinstance(inner, ast.ImportFrom):
+                self._import_from(inner)
+        self.generic_visit(node)
+
+    def visit_Name(self, node: ast.Name) -> None:
+        for star in self._stars:
+            self._usage.dotted.add(f"{star}.{node.id}")
+
+    def visit_Attribute(self, node: ast.Attribute) -> None:
+        self._usage.attributes.add(node.attr)
+        full = self._full(node)
+        if full:
+            self._usage.dotted.add(full)
+        self.generic_visit(node)
+
+    def visit_Call(self, node: ast.Call) -> None:
+        target = node.func
+        name = target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", "")
+        called = {name, self._aliases.get(name, "").rpartition(".")[2]} - {""}
+        if name == "partial" and node.args:  # the keywords are meant for what is wrapped
+            called |= {getattr(node.args[0], "attr", getattr(node.args[0], "id", ""))}
+        for keyword in node.keywords:
+            if keyword.arg:
+                self._usage.keywords.setdefault(keyword.arg, set()).update(called)
+        self.generic_visit(node)
+
+    def visit_Expr(self, node: ast.Expr) -> None:
+        if not isinstance(node.value, ast.Constant):  # a bare constant is a docstring
+            self.generic_visit(node)
+
+    def visit_Constant(self, node: ast.Constant) -> None:
+        if isinstance(node.value, str):
+            self._usage.strings.add(node.value)
+            if DOTTED.fullmatch(node.value):
+                self._usage.dotted.add(node.value)
+
+    def _import(self, node: ast.Import) -> None:
+        for alias in node.names:
+            top = alias.name.partition(".")[0]
+            self._aliases[alias.asname or top] = alias.name if alias.asname else top
+            self._usage.dotted.add(alias.name)
+
+    def _import_from(self, node: ast.ImportFrom) -> None:
+        source = absolute(node, self._package)
+        for alias in node.names:
+            if alias.name == "*":
+                self._stars.append(source)
+            else:
+                full = f"{source}.{alias.name}"
+                self._aliases[alias.asname or alias.name] = full
+                self._usage.dotted.add(full)
+
+    def _full(self, node: ast.expr) -> str:
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name) or node.id not in self._aliases:
+            return ""
+        return ".".join([self._aliases[node.id], *reversed(parts)])
