@@ -1,0 +1,91 @@
+"""Task folders survive the disk, and nonsense is told plainly."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from assay.adapters.format.harbor import HarborFormat
+from assay.core.hashing import task_digest
+from assay.core.staleness import is_stale
+from assay.errors import TaskDefinitionError
+from assay.model.evidence import Evidence
+from assay.model.task import AssayMetadata, Task
+from assay.model.tree import FileState
+
+
+def a_task() -> Task:
+    table = {
+        "format": 1,
+        "source": {"kind": "pypi", "origin": "x", "base_revision": "1", "gold_revision": "2"},
+        "environment": {"python": "3.11"},
+        "test_files": ["tests/test_a.py"],
+        "fail_to_pass": ["tests/test_a.py::test_a"],
+        "pass_to_pass": [],
+        "provenance": {"instruction": "maintainers", "tests": "maintainers", "gold": "maintainers"},
+    }
+    config = {"schema_version": "1.4", "task": {"name": "assay/x"}, "odd": {"k": [1.5]}, "metadata": {"assay": table}}
+    files = {
+        "solution/gold.patch": FileState(b"\xff\r\n"),
+        "solution/solve.sh": FileState(b"#!/bin/sh\n", "100755"),
+        "tests/files/tests/link": FileState(b"../test_a.py", "120000"),
+        "tests/files/n\udcff": FileState(b""),
+    }
+    return Task("x", config, AssayMetadata.model_validate(table), "Do it.\r\n", files)
+
+
+def test_round_trip_and_evidence_is_kept(tmp_path: Path) -> None:
+    harbor, task = HarborFormat(), a_task()
+    path = harbor.write(task, tmp_path)
+    digest = task_digest(task)
+    evidence = Evidence(stage="verify", task_digest=digest, assay_version="0", created_at=datetime.now(UTC))
+    harbor.write_evidence(path, evidence)
+    harbor.write(task, tmp_path)
+    again = harbor.read(path)
+    assert again == task
+    assert task_digest(again) == digest
+    assert harbor.read_evidence(path, "verify") == evidence
+    assert harbor.read_evidence(path, "audit") is None
+    assert not is_stale(evidence, digest)
+    assert is_stale(evidence, task_digest(task.with_instruction("other")))
+    assert os.listdir(tmp_path) == ["x"]
+
+
+@pytest.mark.parametrize("text", [b"\xff", b"a = ", b"a = " + b"[" * 5000, b"metadata = 1", b"[task]\nname = 'x'"])
+def test_nonsense_is_a_definition_error(tmp_path: Path, text: bytes) -> None:
+    path = HarborFormat().write(a_task(), tmp_path)
+    (path / "task.toml").write_bytes(text)
+    with pytest.raises(TaskDefinitionError) as caught:
+        HarborFormat().read(path)
+    assert {"file", "key", "found", "expected"} <= set(caught.value.context)
+
+
+def test_links_out_and_pipes_are_refused(tmp_path: Path) -> None:
+    path = HarborFormat().write(a_task(), tmp_path)
+    (path / "tests" / "out").symlink_to("../../..")
+    with pytest.raises(TaskDefinitionError, match="link"):
+        HarborFormat().read(path)
+    (path / "tests" / "out").unlink()
+    os.mkfifo(path / "tests" / "pipe")
+    with pytest.raises(TaskDefinitionError):
+        HarborFormat().read(path)
+
+
+def test_a_newer_format_is_read_and_never_written_over(tmp_path: Path) -> None:
+    path = HarborFormat().write(a_task(), tmp_path)
+    text = (
+        (path / "task.toml")
+        .read_text()
+        .replace("format = 1", "format = 2")
+        .replace('kind = "pypi"', 'kind = "pypi"\nnew = 1')
+    )
+    (path / "task.toml").write_text(text)
+    task = HarborFormat().read(path)
+    assert task.assay.format == 2
+    for other in (task, replace(a_task())):
+        with pytest.raises(TaskDefinitionError):
+            HarborFormat().write(other, tmp_path)
