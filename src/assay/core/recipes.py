@@ -1,0 +1,206 @@
+"""The ladder: which environments a repository probably needs, best guess first.
+
+Pure inference over file contents; nothing of the repository is run. The adapter climbs the rungs until one builds.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from assay.core.requirements import Declared, declared, ini, names_of, pyproject, text
+from assay.errors import Rejection
+from assay.model.environment import Interpreter, Recipe
+from assay.model.reason import Reason
+from assay.model.tree import Tree
+
+GRACE = timedelta(days=3)
+"""Projects pin packages that appear together with the change."""
+WANTED = ("test", "tests", "testing", "dev", "develop")
+UNWANTED = re.compile(r"(?:^|[^a-z])(?:min|minimum|doc|docs|lint|typing|mypy|build|release)(?:[^a-z]|$)")
+MODULES = {
+    "hypothesis": "hypothesis",
+    "mock": "mock",
+    "pytest_mock": "pytest-mock",
+    "freezegun": "freezegun",
+    "responses": "responses",
+    "requests_mock": "requests-mock",
+    "yaml": "PyYAML",
+    "dateutil": "python-dateutil",
+    "pytz": "pytz",
+    "simplejson": "simplejson",
+    "six": "six",
+    "requests": "requests",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "attr": "attrs",
+    "trio": "trio",
+    "anyio": "anyio",
+    "nose": "nose",
+    "parameterized": "parameterized",
+    "ddt": "ddt",
+    "testfixtures": "testfixtures",
+    "pretend": "pretend",
+    "sybil": "sybil",
+    "flask": "Flask",
+    "jinja2": "Jinja2",
+    "lxml": "lxml",
+    "typing_extensions": "typing-extensions",
+    "pytest_asyncio": "pytest-asyncio",
+    "ephemeral_port_reserve": "ephemeral-port-reserve",
+}
+FIXTURES = {
+    "mocker": "pytest-mock",
+    "benchmark": "pytest-benchmark",
+    "httpserver": "pytest-httpserver",
+    "httpbin": "pytest-httpbin",
+    "subtests": "pytest-subtests",
+    "freezer": "pytest-freezer",
+    "requests_mock": "requests-mock",
+    "snapshot": "syrupy",
+}
+OPTIONS = (
+    (r"--(?:no-)?cov\b", "pytest-cov"),
+    (r"(?:^|\s)(?:-n[\s=]?(?:\d|auto)|--numprocesses|--dist\b)", "pytest-xdist"),
+    (r"asyncio_mode", "pytest-asyncio"),
+    (r"--timeout\b|^\s*timeout\s*=", "pytest-timeout"),
+    (r"--benchmark", "pytest-benchmark"),
+    (r"--mypy", "pytest-mypy"),
+    (r"--flake8", "pytest-flake8"),
+    (r"--black", "pytest-black"),
+    (r"--randomly|-p\s*no:randomly", "pytest-randomly"),
+)
+
+
+def infer(base: Tree, date: datetime | None, interpreters: Sequence[Interpreter], name: str = "") -> list[Recipe]:
+    """The ladder for a base, of one to six rungs. Raises Rejection(no-interpreter)."""
+    facts = declared(base)
+    pythons = choose(facts, date, interpreters)
+    fitting = tuple(_extras(facts))
+    groups = tuple(g for g in facts.groups if g.lower() in WANTED)
+    files = tuple(requirement_files(base))
+    plain = ("pytest", *plugins(base))
+    own = {name.lower().replace("_", "-")} | _own_modules(base)
+    known = names_of(facts.dependencies) | own
+    imported = tuple(sorted(d for d in test_imports(base) if d.lower() not in known and d not in plain))
+    newer = date + GRACE if date else None
+    folders = ("src", ".") if any(p.startswith("src/") for p in base) else (".",)
+    first = Recipe(
+        python=pythons[0],
+        extras=fitting,
+        groups=groups,
+        requirement_files=files,
+        requirements=tuple(dict.fromkeys((*plain, *imported, *facts.poetry, *facts.tox))),
+        exclude_newer=newer,
+        install="editable" if facts.installable else "path",
+        python_path=() if facts.installable else folders,
+        variables=versions(base),
+    )
+    lean = first.model_copy(update={"requirements": tuple(dict.fromkeys((*plain, *imported)))})
+    bare = lean.model_copy(update={"extras": (), "groups": (), "requirement_files": ()})
+    rungs = [first, lean, bare]
+    rungs += [bare.model_copy(update={"python": p}) for p in pythons[1:2]]
+    rungs.append(bare.model_copy(update={"install": "path", "python_path": folders}))
+    return [r for i, r in enumerate(rungs) if r not in rungs[:i]]
+
+
+def choose(facts: Declared, date: datetime | None, interpreters: Sequence[Interpreter]) -> list[str]:
+    """Minor versions that fit, best first. Raises Rejection(no-interpreter) if none does."""
+    try:
+        allowed = SpecifierSet(facts.requires_python.replace(" ", ""))
+    except InvalidSpecifier:
+        allowed = SpecifierSet()
+    have = {i.minor: i.version for i in interpreters}
+    fits = [m for m, full in have.items() if allowed.contains(full, prereleases=True)]
+    if not fits:
+        there = ", ".join(sorted(have, key=_number)) or "none"
+        asked = facts.requires_python or "any Python"
+        raise Rejection(Reason.NO_INTERPRETER, f"the project asks for Python {asked}; this machine has {there}")
+    guess = (3, 6 + max(0, date.year - 2018)) if date else max(map(_number, fits))
+    named = {m[1] for c in facts.classifiers if (m := re.search(r":: (3\.\d+)$", c))}
+    return sorted(fits, key=lambda m: (bool(named) and m not in named, abs(_number(m)[1] - guess[1]), _number(m)))
+
+
+def _number(minor: str) -> tuple[int, int]:
+    major, _, rest = minor.partition(".")
+    return int(major), int(rest or 0)
+
+
+def _extras(facts: Declared) -> list[str]:
+    return [e for e in facts.extras if e.lower() in WANTED]
+
+
+def requirement_files(base: Tree) -> list[str]:
+    """Requirement files that are about tests or development, by path."""
+    found = []
+    for path in sorted(base):
+        folder, _, name = path.lower().rpartition("/")
+        about = f"{folder} {name}"
+        asks = "requirement" in about or name in ("test-deps.txt", "dev-deps.txt")
+        if not name.endswith((".txt", ".in")) or path.count("/") > 1 or not asks or UNWANTED.search(name):
+            continue
+        if re.search("test|dev", about) or about == " requirements.txt":
+            found.append(path)
+    return [p for p in found if not (p.endswith(".in") and p[:-3] + ".txt" in found)]
+
+
+def _test_files(base: Tree) -> list[str]:
+    name = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|tests?)\.py$|(?:^|/)tests?/.*\.py$")
+    return [p for p in sorted(base) if name.search(p)]
+
+
+def _own_modules(base: Tree) -> set[str]:
+    paths = (p.removeprefix("src/") for p in base if p.endswith(".py"))
+    return {p.split("/")[0].removesuffix(".py").lower() for p in paths}
+
+
+def test_imports(base: Tree) -> set[str]:
+    """Distributions that the tests plainly need: what they import and the fixtures they take."""
+    found: set[str] = set()
+    own = _own_modules(base)
+    for path in _test_files(base):
+        try:
+            module = ast.parse(text(base, path))
+        except (SyntaxError, ValueError, RecursionError):
+            continue
+        for node in ast.walk(module):
+            names: list[str] = []
+            if isinstance(node, ast.Import):
+                names = [a.name for a in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            elif isinstance(node, ast.FunctionDef) and node.name.startswith("test"):
+                found |= {FIXTURES[a.arg] for a in node.args.args if a.arg in FIXTURES}
+            tops = {n.split(".")[0] for n in names} - own
+            found |= {MODULES[t] for t in tops if t in MODULES}
+    return found
+
+
+def plugins(base: Tree) -> list[str]:
+    """Plugins without which the project's own pytest options are errors."""
+    parts = [
+        "\n".join(f"{k} = {v}" for k, v in ini(base, path).items(section))
+        for path, section in (("pytest.ini", "pytest"), ("setup.cfg", "tool:pytest"), ("tox.ini", "pytest"))
+        if ini(base, path).has_section(section)
+    ]
+    tool = pyproject(base).get("tool")
+    options = tool.get("pytest", {}) if isinstance(tool, dict) else {}
+    inner = options.get("ini_options", {}) if isinstance(options, dict) else {}
+    if isinstance(inner, dict):
+        parts += [f"{k} = {' '.join(map(str, v)) if isinstance(v, list) else v}" for k, v in inner.items()]
+    written = "\n".join(parts)
+    return [name for pattern, name in OPTIONS if re.search(pattern, written, re.MULTILINE)]
+
+
+def versions(base: Tree) -> dict[str, str]:
+    """Variables for projects that ask git for their version, where there is no history to ask."""
+    written = text(base, "pyproject.toml") + text(base, "setup.py") + text(base, "setup.cfg")
+    if not re.search(r"setuptools.scm|hatch.vcs|\bpbr\b|versioningit|use_scm_version|pdm.backend|vcs", written):
+        return {}
+    found = re.search(r"^Version: *(\S+)", text(base, "PKG-INFO"), re.MULTILINE)
+    version = found[1] if found else "0.0.1"
+    return {"SETUPTOOLS_SCM_PRETEND_VERSION": version, "PBR_VERSION": version, "PDM_BUILD_SCM_VERSION": version}

@@ -1,0 +1,195 @@
+"""Dependency declarations as data: what a tree's files ask for, read without running any of them.
+
+Nothing here guesses an environment; `assay.core.recipes` does. Broken files count as empty: the ladder has other rungs.
+"""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import posixpath
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from assay.model.tree import Tree
+
+_NESTED = re.compile(r"^(?:-r|--requirement)[ =]?\s*(\S+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a project says about itself in its metadata files."""
+
+    requires_python: str = ""
+    classifiers: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+    extras: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    groups: tuple[str, ...] = ()
+    poetry: tuple[str, ...] = ()
+    """Names of poetry's development dependencies, without versions: the date gives those."""
+    tox: tuple[str, ...] = ()
+    installable: bool = False
+    backend: str = ""
+
+
+def text(base: Tree, path: str) -> str:
+    """A file as text, empty when it is not there."""
+    state = base.get(path)
+    return state.data.decode("utf-8", "replace") if state and state.mode != "120000" else ""
+
+
+def pyproject(base: Tree) -> dict[str, Any]:
+    """The parsed pyproject.toml, empty when absent or broken."""
+    try:
+        return tomllib.loads(text(base, "pyproject.toml"))
+    except tomllib.TOMLDecodeError:
+        return {}
+
+
+def ini(base: Tree, path: str) -> configparser.RawConfigParser:
+    """A parsed ini file, as far as it can be read."""
+    parser = configparser.RawConfigParser(strict=False)
+    try:
+        parser.read_string(text(base, path))
+    except configparser.Error:
+        return configparser.RawConfigParser()
+    return parser
+
+
+def requirement(line: str) -> str | None:
+    """A requirement that an index can satisfy, cleaned; None for options, paths, links and nonsense."""
+    line = re.sub(r"(^|\s)#.*$", "", line).split(" --", 1)[0].strip().rstrip("\\").strip()
+    try:
+        parsed = Requirement(line)
+    except InvalidRequirement:
+        return None
+    return None if parsed.url else str(parsed)
+
+
+def from_file(base: Tree, path: str, seen: frozenset[str] = frozenset()) -> tuple[list[str], list[str]]:
+    """A requirement file, nested ones included: what can be asked of an index, and the lines that cannot."""
+    wanted: list[str] = []
+    dropped: list[str] = []
+    for raw in text(base, path).replace("\\\n", " ").splitlines():
+        line = raw.strip()
+        nested = _NESTED.match(line)
+        if nested:
+            inner = posixpath.normpath(posixpath.join(posixpath.dirname(path), nested[1]))
+            if inner in base and inner not in seen:
+                more, lost = from_file(base, inner, seen | {path})
+                wanted += more
+                dropped += lost
+        elif cleaned := requirement(line):
+            wanted.append(cleaned)
+        elif line and not line.startswith("#"):
+            dropped.append(line)
+    return wanted, dropped
+
+
+def _strings(value: Any) -> tuple[str, ...]:
+    if isinstance(value, str):
+        value = value.splitlines()
+    if not isinstance(value, (list, tuple)):
+        return ()
+    return tuple(v.strip() for v in value if isinstance(v, str) and v.strip())
+
+
+def _table(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def setup_arguments(source: str) -> dict[str, Any]:
+    """Literal arguments of `setup(...)`; names that are bound to literals at top level are followed."""
+    try:
+        module = ast.parse(source)
+    except (SyntaxError, ValueError, RecursionError):
+        return {}
+    bound: dict[str, Any] = {}
+    for node in module.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            bound[node.targets[0].id] = _literal(node.value, bound)
+    for call in ast.walk(module):
+        if isinstance(call, ast.Call) and getattr(call.func, "id", getattr(call.func, "attr", "")) == "setup":
+            return {k.arg: _literal(k.value, bound) for k in call.keywords if k.arg}
+    return {}
+
+
+def _literal(node: ast.expr, bound: Mapping[str, Any]) -> Any:
+    if isinstance(node, ast.Name):
+        return bound.get(node.id)
+    if isinstance(node, ast.Dict):
+        pairs = zip(node.keys, node.values, strict=True)
+        return {k.value: _literal(v, bound) for k, v in pairs if isinstance(k, ast.Constant)}
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        left, right = _literal(node.left, bound), _literal(node.right, bound)
+        return left + right if isinstance(left, list) and isinstance(right, list) else left or right
+    try:
+        return ast.literal_eval(node)
+    except (ValueError, TypeError, SyntaxError, RecursionError):
+        return None
+
+
+def declared(base: Tree) -> Declared:
+    """All that pyproject.toml, setup.cfg, setup.py and tox.ini say; earlier files win."""
+    data = pyproject(base)
+    project, poetry = _table(data.get("project")), _table(_table(data.get("tool")).get("poetry"))
+    setup, config = setup_arguments(text(base, "setup.py")), ini(base, "setup.cfg")
+    extras: dict[str, tuple[str, ...]] = {}
+    if config.has_section("options.extras_require"):
+        extras |= {k: _strings(v) for k, v in config.items("options.extras_require")}
+    for found in (setup.get("extras_require"), poetry.get("extras"), project.get("optional-dependencies")):
+        extras |= {str(k): _strings(v) for k, v in _table(found).items()}
+    in_config = config.get("options", "python_requires", fallback="")
+    in_poetry = _caret(_table(poetry.get("dependencies")).get("python"))
+    install = _strings(setup.get("install_requires")) + _strings(config.get("options", "install_requires", fallback=""))
+    return Declared(
+        requires_python=str(
+            project.get("requires-python") or in_config or setup.get("python_requires") or in_poetry or ""
+        ),
+        classifiers=_strings(project.get("classifiers"))
+        + _strings(config.get("metadata", "classifiers", fallback=""))
+        + _strings(setup.get("classifiers")),
+        dependencies=_strings(project.get("dependencies")) + install + tuple(_table(poetry.get("dependencies"))),
+        extras=extras,
+        groups=tuple(map(str, _table(data.get("dependency-groups")))),
+        poetry=_poetry_development(poetry),
+        tox=_tox(base) + _strings(setup.get("tests_require")),
+        installable=bool(project or poetry or _table(data.get("build-system")))
+        or "setup.py" in base
+        or config.has_section("metadata"),
+        backend=str(_table(data.get("build-system")).get("build-backend", "setuptools")),
+    )
+
+
+def _poetry_development(poetry: Mapping[str, Any]) -> tuple[str, ...]:
+    names = dict(_table(poetry.get("dev-dependencies")))
+    for group, content in _table(poetry.get("group")).items():
+        if group in ("test", "tests", "testing", "dev", "develop"):
+            names |= _table(_table(content).get("dependencies"))
+    return tuple(n for n, v in names.items() if not (isinstance(v, dict) and ({"git", "path", "url"} & set(v))))
+
+
+def _caret(value: Any) -> str:
+    """Poetry's `^3.7` and `~3.7` as an ordinary specifier."""
+    if not isinstance(value, str):
+        return ""
+    found = re.match(r"^[\^~]\s*(\d+(?:\.\d+)*)", value.strip())
+    return f">={found[1]}" if found else value
+
+
+def _tox(base: Tree) -> tuple[str, ...]:
+    lines = ini(base, "tox.ini").get("testenv", "deps", fallback="")
+    found = (line.split(":", 1)[-1] if re.match(r"^[\w,{}!.-]+:", line) else line for line in lines.splitlines())
+    return tuple(r for line in found if "{" not in line and (r := requirement(line)))
+
+
+def names_of(lines: tuple[str, ...] | list[str]) -> set[str]:
+    """The distributions that requirement lines name, normalised."""
+    matches = (re.match(r"^[A-Za-z0-9][\w.-]*", line) for line in lines)
+    return {str(canonicalize_name(m[0])) for m in matches if m}
