@@ -1,0 +1,395 @@
+"""Python environments by uv, built inside the sandbox in three steps: lock, dependencies, project.
+
+Dependencies are one layer shared by all commits with the same lock; what installing the project writes goes into
+two thin layers above it. Downloads of wheels run no foreign code and are kept as cache layers; whatever builds a
+source distribution sees the cache below a view that is thrown away, so that it cannot poison later builds.
+"""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from assay.adapters.environment.keep import Keep, size_bytes
+from assay.core.hashing import json_digest, tree_digest
+from assay.core.recipes import infer
+from assay.core.requirements import Declared, declared, from_file, text
+from assay.errors import DiskFullError, EnvironmentBuildError, InfrastructureError, PrerequisiteError, ProviderError
+from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment, Interpreter, Recipe
+from assay.model.ledger import Cost
+from assay.model.sandbox import Command, ExecResult, Mount, SandboxSpec, Usage
+from assay.model.tree import Tree
+from assay.ports.environment import Built, Rung
+from assay.ports.sandbox import Sandbox, Session
+
+_MEMORY = "environment"
+_FORMAT = 1
+"""Part of every key: raise it when the way of building changes."""
+_CACHE_LAYERS = 24
+_BACKENDS = ("setuptools", "wheel", "pip", "flit-core", "poetry-core", "hatchling", "editables")
+_OFFLINE = re.compile(
+    r"dns error|failed to lookup address|connection (?:refused|reset)|error sending request|network is unreachable"
+    r"|timed out|tls handshake|invalid peer certificate|50[0234] (?:bad|service|gateway|internal)",
+    re.IGNORECASE,
+)
+_TOOL, _CACHE = "/tool", "/cache"
+
+
+class Memory(Protocol):
+    """The part of the store that is needed here."""
+
+    def remember(self, namespace: str, key: str, value: dict[str, Any]) -> None: ...  # noqa: D102
+    def recall(self, namespace: str, key: str) -> dict[str, Any] | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """Where packages come from. Empty: uv's own defaults."""
+
+    url: str = ""
+    certificates: Path | None = None
+    """A bundle of certificate authorities."""
+
+
+class UvEnvironments:
+    """The builder for Python."""
+
+    language = "python"
+
+    def __init__(
+        self,
+        root: Path,
+        sandbox: Sandbox,
+        memory: Memory,
+        interpreters: Sequence[Interpreter],
+        *,
+        uv_path: Path,
+        index: Index | None = None,
+        label: str = "",
+    ) -> None:
+        self._keep = Keep(root)
+        self._sandbox = sandbox
+        self._memory = memory
+        self._interpreters = list(interpreters)
+        self._uv_path = uv_path
+        self._index = index or Index()
+        self._label = label
+
+    def interpreters(self) -> list[Interpreter]:
+        """What this machine has, newest first."""
+        return list(self._interpreters)
+
+    async def provide(
+        self, base: Tree, base_layer: Path, *, repository: str, date: datetime | None, name: str = ""
+    ) -> Built:
+        """See the port."""
+        key = f"{repository}:{_shape(base)}"
+        recipes = infer(base, date, self._interpreters, name)
+        remembered = self._memory.recall(_MEMORY, key)
+        if remembered:
+            recipes.insert(0, Recipe.model_validate(remembered).model_copy(update={"variables": recipes[0].variables}))
+        rungs: list[Rung] = []
+        best: Environment | None = None
+        cost = Cost()
+        for recipe in recipes:
+            work = _Work(self, recipe, base, base_layer, name)
+            try:
+                environment, imports = await work.build()
+            except EnvironmentBuildError as error:
+                rungs.append(Rung(recipe, error.message, error.step, error.tail))
+                continue
+            finally:
+                cost += work.cost()
+            rungs.append(Rung(recipe, "" if imports else "the project's package does not import", *work.notes()))
+            if imports:
+                best = environment
+                break
+            best = best or environment
+        if best is None:
+            last = rungs[-1]
+            raise EnvironmentBuildError(
+                f"no environment could be built for {name or repository}: {last.error}",
+                step=last.step,
+                tail=last.tail,
+                rungs=[{"python": r.recipe.python, "step": r.step, "error": r.error, "tail": r.tail} for r in rungs],
+            )
+        self._memory.remember(_MEMORY, key, best.recipe.model_dump(mode="json"))
+        return Built(best, cost, tuple(rungs))
+
+    async def rebuild(self, recipe: Recipe, base: Tree, base_layer: Path, *, name: str = "") -> Built:
+        """See the port."""
+        work = _Work(self, recipe, base, base_layer, name)
+        environment, _ = await work.build()
+        return Built(environment, work.cost(), (Rung(environment.recipe, ""),))
+
+    def interpreter(self, minor: str) -> Interpreter:
+        """The one that a recipe asks for. Raises PrerequisiteError."""
+        for found in self._interpreters:
+            if found.minor == minor:
+                return found
+        raise PrerequisiteError(f"Python {minor} is not on this machine", hint=f"type: uv python install {minor}")
+
+    async def tool(self) -> Path:
+        """A folder with uv and the certificates, to show in the sandbox."""
+        stat = self._uv_path.stat()
+        key = "tool-" + json_digest([str(self._uv_path), stat.st_size, stat.st_mtime_ns])[:16]
+        async with self._keep.building(key) as folder:
+            if self._keep.facts(key) is None:
+                shutil.copy(self._uv_path, folder / "uv")
+                (folder / "uv").chmod(0o755)
+                if self._index.certificates:
+                    shutil.copyfile(self._index.certificates, folder / "certificates.pem")
+                folder.chmod(0o755)
+                self._keep.finish(key, {})
+        return folder
+
+    def caches(self) -> tuple[Path, ...]:
+        """Cache layers, newest first."""
+        found = [p for p in self._keep.root.glob("deps-*/cache") if (p.parent / "whole.json").exists()]
+        return tuple(sorted(found, key=lambda p: p.stat().st_mtime_ns, reverse=True)[:_CACHE_LAYERS])
+
+
+def _shape(base: Tree) -> str:
+    """Digest of the files that decide dependencies, without version numbers of the project itself."""
+    d = declared(base)
+    files = {
+        p: re.sub(r"(?m)^\s*_*version_*\s*=.*$", "", text(base, p))
+        for p in base
+        if p in ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini") or re.search(r"require.*\.(txt|in)$", p)
+    }
+    return json_digest([_FORMAT, d.requires_python, files])[:32]
+
+
+class _Work:
+    """One try at one recipe."""
+
+    def __init__(self, owner: UvEnvironments, recipe: Recipe, base: Tree, base_layer: Path, name: str) -> None:
+        self.owner, self.recipe, self.base, self.base_layer, self.name = owner, recipe, base, base_layer, name
+        self.keep = owner._keep
+        self.facts: Declared = declared(base)
+        self.python = owner.interpreter(recipe.python)
+        self.usage = Usage()
+        self.built_bytes = 0
+        self.dropped: list[str] = []
+        self.tool: Path | None = None
+
+    def cost(self) -> Cost:
+        return Cost(
+            cpu_seconds=self.usage.cpu_seconds, wall_seconds=self.usage.wall_seconds, written_bytes=self.built_bytes
+        )
+
+    def notes(self) -> tuple[str, str]:
+        return ("resolve", "left out: " + ", ".join(self.dropped)) if self.dropped else ("", "")
+
+    async def build(self) -> tuple[Environment, bool]:
+        """The environment, and whether the project imports. Raises EnvironmentBuildError, ProviderError."""
+        self.tool = await self.owner.tool()
+        if not self.recipe.lock:
+            self.recipe = self.recipe.model_copy(update={"lock": await self._resolve()})
+        deps_key = "deps-" + json_digest([_FORMAT, self.recipe.lock, self.python.version, platform.machine()])[:40]
+        await self._dependencies(deps_key)
+        return await self._project(deps_key)
+
+    # -- steps
+
+    async def _resolve(self) -> tuple[str, ...]:
+        wanted = list(self.recipe.requirements)
+        for path in self.recipe.requirement_files:
+            more, lost = from_file(self.base, path)
+            wanted += more
+            self.dropped += lost
+        arguments = ["-"]
+        if self.facts.installable:
+            arguments.append("pyproject.toml" if "pyproject.toml" in self.base else _setup_file(self.base))
+            arguments += [a for e in self.recipe.extras for a in ("--extra", e)]
+        arguments += [a for g in self.recipe.groups for a in ("--group", g)]
+        argv = ("pip", "compile", "--no-header", "--no-annotate", "--python", str(self.python.executable))
+        async with self.owner._sandbox.open(self._spec(network=True)) as session:
+            result = await self._uv(session, "resolve", (*argv, *arguments), stdin="\n".join(wanted).encode())
+        lines = (line.strip() for line in result.stdout.decode("utf-8", "replace").splitlines())
+        return tuple(sorted(line for line in lines if re.match(r"^[A-Za-z0-9][\w.-]*==\S+$", line)))
+
+    async def _dependencies(self, key: str) -> None:
+        async with self.keep.building(key) as folder:
+            if self.keep.facts(key) is not None:
+                return
+            try:
+                await self._install_lock(folder, wheels_only=True)
+            except EnvironmentBuildError:
+                # Something exists as source only. Building runs its code: the cache of that session is not kept.
+                await self._install_lock(folder, wheels_only=False)
+            size = size_bytes(folder)
+            self.built_bytes += size
+            self.keep.finish(key, {"bytes": size})
+
+    async def _install_lock(self, folder: Path, *, wheels_only: bool) -> None:
+        only = ("--only-binary", ":all:") if wheels_only else ()
+        async with self.owner._sandbox.open(self._spec(network=True, repo=False)) as session:
+            venv = ("venv", "--allow-existing", "--no-project", "--python", str(self.python.executable), ENV_ROOT)
+            await self._uv(session, "venv", venv)
+            install = ("pip", "install", "--no-deps", "--compile-bytecode", *only, "-r", "-")
+            if self.recipe.lock:
+                await self._uv(session, "install", install, stdin="\n".join(self.recipe.lock).encode())
+            await session.freeze(ENV_ROOT, folder / "env")
+            if wheels_only:
+                await session.freeze(_CACHE, folder / "cache")
+
+    async def _project(self, deps_key: str) -> tuple[Environment, bool]:
+        wanted = self.recipe.model_dump(mode="json", exclude={"lock", "requirements", "extras", "groups"})
+        key = "project-" + json_digest([_FORMAT, deps_key, tree_digest(self.base), wanted])[:40]
+        async with self.keep.building(key) as folder:
+            facts = self.keep.facts(key)
+            if facts is None:
+                facts = await self._install_project(deps_key, folder)
+                facts["imports"] = await self._smoke(self._environment(deps_key, folder, facts, key))
+                size = size_bytes(folder)
+                self.built_bytes += size
+                self.keep.finish(key, facts)
+        return self._environment(deps_key, folder, facts, key), bool(facts["imports"])
+
+    async def _install_project(self, deps_key: str, folder: Path) -> dict[str, Any]:
+        modes = ["editable", "plain", "path"]
+        failure: EnvironmentBuildError | None = None
+        for mode in modes[modes.index(self.recipe.install) :]:
+            spec = self._spec(network=True, env=(self.keep.root / deps_key / "env",))
+            async with self.owner._sandbox.open(spec) as session:
+                try:
+                    if mode != "path":
+                        await self._uv(session, f"install-{mode}", self._project_argv(mode))
+                except EnvironmentBuildError as error:
+                    failure = error
+                    continue
+                if not any(p.startswith("build/") for p in self.base):
+                    await session.exec(Command(("rm", "-rf", f"{REPO_ROOT}/build")))
+                await session.freeze(ENV_ROOT, folder / "env")
+                await session.freeze(REPO_ROOT, folder / "repo")
+            source = ["src"] if any(p.startswith("src/") for p in self.base) else []
+            roots = list(self.recipe.python_path) or ([] if mode == "editable" else [*source, "."])
+            return {"mode": mode, "python_path": roots, "why": failure.tail if failure else ""}
+        raise failure or EnvironmentBuildError("the project could not be installed", step="install")
+
+    def _project_argv(self, mode: str) -> tuple[str, ...]:
+        compatible = ("--config-setting", "editable_mode=compat") if "setuptools" in self.facts.backend else ()
+        return ("pip", "install", "--no-deps", *(("-e", ".", *compatible) if mode == "editable" else (".",)))
+
+    async def _smoke(self, environment: Environment) -> bool:
+        mounts = [
+            Mount(ENV_ROOT, environment.env_layers),
+            Mount(REPO_ROOT, (*environment.repo_layers, self.base_layer), writable=True),
+            *(Mount(str(p), (p,)) for p in environment.host_mounts),
+        ]
+        spec = SandboxSpec(
+            tuple(mounts), workdir=REPO_ROOT, env=environment.variables, hidden=environment.hidden,
+            label=self.owner._label,
+        )  # fmt: skip
+        async with self.owner._sandbox.open(spec) as session:
+            framework = await self._run(session, Command((environment.python, "-c", "import pytest")))
+            if not framework.ok:
+                raise EnvironmentBuildError("pytest does not import", step="smoke", tail=_tail(framework))
+            package = _package(self.base, self.name)
+            return (
+                not package or (await self._run(session, Command((environment.python, "-c", f"import {package}")))).ok
+            )
+
+    # -- parts
+
+    def _environment(self, deps_key: str, folder: Path, facts: dict[str, Any], key: str) -> Environment:
+        recipe = self.recipe.model_copy(update={"install": facts["mode"], "python_path": tuple(facts["python_path"])})
+        roots = [REPO_ROOT if p == "." else f"{REPO_ROOT}/{p}" for p in recipe.python_path]
+        variables = {**self._variables(), **({"PYTHONPATH": ":".join(roots)} if roots else {})}
+        return Environment(
+            recipe=recipe,
+            digest=json_digest([key, recipe.model_dump(mode="json"), self.python.version, platform.machine()]),
+            env_layers=(folder / "env", self.keep.root / deps_key / "env"),
+            repo_layers=(folder / "repo",),
+            host_mounts=self._host_mounts(),
+            hidden=self._hidden(),
+            variables=tuple(sorted(variables.items())),
+            python=f"{ENV_ROOT}/bin/python",
+            built_bytes=self.built_bytes,
+        )
+
+    def _variables(self) -> dict[str, str]:
+        return {
+            "PATH": f"{ENV_ROOT}/bin:/usr/bin:/bin",
+            "VIRTUAL_ENV": ENV_ROOT,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",
+            "LANG": "C.UTF-8",
+            "TZ": "UTC",
+            **self.recipe.variables,
+        }
+
+    def _host_mounts(self) -> tuple[Path, ...]:
+        return () if self.python.prefix == Path("/usr") else (self.python.prefix,)
+
+    def _hidden(self) -> tuple[str, ...]:
+        found = self.python.prefix / "lib" / f"python{self.python.minor}" / "site-packages"
+        return (str(found),) if self._host_mounts() and found.is_dir() else ()
+
+    def _spec(self, *, network: bool, repo: bool = True, env: tuple[Path, ...] = ()) -> SandboxSpec:
+        mounts = [Mount(ENV_ROOT, env, writable=True), Mount(_CACHE, self.owner.caches(), writable=True)]
+        mounts += [Mount(str(p), (p,)) for p in self._host_mounts()]
+        if self.tool:
+            mounts.append(Mount(_TOOL, (self.tool,)))
+        if repo:
+            mounts.append(Mount(REPO_ROOT, (self.base_layer,), writable=True))
+        return SandboxSpec(
+            mounts=tuple(mounts),
+            workdir=REPO_ROOT if repo else "/",
+            env=tuple(sorted(self._variables().items())),
+            network="host" if network else "none",
+            hidden=self._hidden(),
+            label=self.owner._label,
+        )
+
+    async def _uv(self, session: Session, step: str, argv: tuple[str, ...], stdin: bytes = b"") -> ExecResult:
+        index, newer = self.owner._index, self.recipe.exclude_newer
+        env = {"UV_CACHE_DIR": _CACHE, "UV_LINK_MODE": "copy", "UV_NO_CONFIG": "1", "UV_PYTHON_DOWNLOADS": "never"}
+        if index.url:
+            env["UV_DEFAULT_INDEX"] = index.url
+        if index.certificates:
+            env["SSL_CERT_FILE"] = f"{_TOOL}/certificates.pem"
+        if newer and argv[0] == "pip":
+            dates = [a for b in _BACKENDS for a in ("--exclude-newer-package", f"{b}=2100-01-01T00:00:00Z")]
+            argv = (*argv, "--exclude-newer", newer.isoformat(), *dates)
+        command = Command((f"{_TOOL}/uv", *argv), env=tuple(env.items()), stdin=stdin)
+        result = await self._run(session, command)
+        if not result.ok:
+            raise _error(step, result)
+        return result
+
+    async def _run(self, session: Session, command: Command) -> ExecResult:
+        result = await session.exec(command)
+        self.usage = self.usage + result.usage
+        return result
+
+
+def _setup_file(base: Tree) -> str:
+    return "setup.py" if "setup.py" in base else "setup.cfg"
+
+
+def _package(base: Tree, name: str) -> str:
+    """The project's top-level package, if its distribution's name tells."""
+    module = re.sub(r"[-.]+", "_", name).lower()
+    places = (f"{r}{module}{end}" for r in ("", "src/") for end in ("/__init__.py", ".py"))
+    return module if module.isidentifier() and any(p in base for p in places) else ""
+
+
+def _tail(result: ExecResult) -> str:
+    return (result.stdout + result.stderr).decode("utf-8", "replace").strip()[-2000:]
+
+
+def _error(step: str, result: ExecResult) -> InfrastructureError:
+    tail = _tail(result)
+    if result.stopped == "disk" or "No space left on device" in tail:
+        return DiskFullError(f"no space is left while building an environment ({step})", hint="free some space")
+    if _OFFLINE.search(tail):
+        return ProviderError("the package index does not answer", hint="check the network and run again", tail=tail)
+    return EnvironmentBuildError(f"the step `{step}` of building an environment failed", step=step, tail=tail)
