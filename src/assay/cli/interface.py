@@ -1,0 +1,40 @@
+"""What the command line asks of the layer below. `assay.app` is one; tests bring their own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+from assay.model.event import OnEvent
+from assay.model.options import MineOptions, VerifyOptions
+from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
+from assay.model.verdict import Verdict
+from assay.ports.sandbox import Finding
+
+
+class App(Protocol):
+    """The use cases. All raise `AssayError` and its kin for what can be expected to go wrong."""
+
+    async def mine(self, options: MineOptions, project_dir: Path, on_event: OnEvent) -> MineSummary:
+        """Look at candidates of a source, newest first, and keep those that can be verified."""
+        ...
+
+    async def verify(self, options: VerifyOptions, project_dir: Path | None, on_event: OnEvent) -> list[Verdict]:
+        """Judge; without agent and patch, one verdict each for the agents `oracle` and `nop`."""
+        ...
+
+    def init_project(self, folder: Path) -> Path:
+        """Make a folder a project, keeping what is there; the path of its `assay.toml`."""
+        ...
+
+    def status(self, project_dir: Path) -> StatusReport:
+        """Funnel and ledger."""
+        ...
+
+    def show(self, project_dir: Path | None, what: str) -> TaskView | CandidateView:
+        """A task by folder or slug, or a candidate by key. Raises InputError when there is neither."""
+        ...
+
+    async def diagnose(self) -> list[Finding]:
+        """What this machine allows."""
+        ...

@@ -1,0 +1,179 @@
+"""Progress on stderr: a live line on a terminal, plain lines anywhere else.
+
+A display is told `Event`s and asks nothing. It never writes to stdout; whoever prints results calls `above`, so
+that a line of results and the live line do not run into each other.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Protocol
+
+import click
+
+from assay.cli import output
+from assay.model.event import Count, Decided, Event, Note, Stage
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+STAGES = {
+    "fetch": "fetching",
+    "environment": "building its environment",
+    "split": "splitting the change",
+    "base": "testing the base",
+    "gold": "testing the reference change",
+    "write": "writing the task",
+    "verify": "verifying",
+    "oracle": "judging the reference change",
+    "nop": "judging no change at all",
+}
+"""What people read for a stage of the ledger."""
+
+
+class Display(Protocol):
+    """Shows how far the work is."""
+
+    def on_event(self, event: Event) -> None:
+        """Take notice."""
+        ...
+
+    def above(self) -> AbstractContextManager[None]:
+        """While it holds, stdout may be written."""
+        ...
+
+
+class Pace:
+    """Counts, rate and time left, from the counts alone."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._started = monotonic()
+        self._first: int | None = None
+        self.count: Count | None = None
+
+    def update(self, count: Count) -> None:
+        """Remember the latest count."""
+        if self._first is None:
+            self._first = count.done  # what an earlier run has done says nothing about our pace
+        self.count = count
+
+    def text(self) -> str:
+        """Such as `3/10 done: 2 verified, 1 rejected; 4.1 a minute, about 2 min left`."""
+        if self.count is None:
+            return ""
+        count = self.count
+        whole = f"{count.done}/{count.total}" if count.total is not None else str(count.done)
+        states = [f"{count.verified} verified", f"{count.rejected} rejected"]
+        if count.failed:
+            states.append(f"{count.failed} failed")
+        return f"{whole} done: {', '.join(states)}{self._pace(count)}"
+
+    def _pace(self, count: Count) -> str:
+        elapsed = self._monotonic() - self._started
+        fresh = count.done - (self._first or 0)
+        if fresh <= 0 or elapsed <= 0:
+            return ""
+        text = f"; {60 * fresh / elapsed:.1f} a minute"
+        if count.total is not None and count.total > count.done:
+            text += f", about {output.seconds((count.total - count.done) * elapsed / fresh)} left"
+        return text
+
+
+class Silent:
+    """For --quiet."""
+
+    def on_event(self, event: Event) -> None:
+        """Say nothing."""
+
+    def above(self) -> AbstractContextManager[None]:
+        """Nothing is in the way."""
+        return nullcontext()
+
+
+class Plain:
+    """A line for each thing that happens; for logs, pipes and CI."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._said = ""
+
+    def on_event(self, event: Event) -> None:
+        """Write a line."""
+        if isinstance(event, Stage):
+            self._say(f"{event.subject}: {STAGES.get(event.stage, event.stage)}")
+        elif isinstance(event, Note):
+            self._say(event.text)
+        elif isinstance(event, Count):
+            self._pace.update(event)
+            self._say(self._pace.text())
+
+    def above(self) -> AbstractContextManager[None]:
+        """Nothing is in the way."""
+        return nullcontext()
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            click.echo(text, err=True)
+            self._said = text
+
+
+class Live:
+    """One line that changes, with what is being worked on; for people at a terminal."""
+
+    def __init__(self, pace: Pace, status: Status) -> None:
+        self._pace = pace
+        self._status = status
+        self._working: dict[str, str] = {}
+
+    def on_event(self, event: Event) -> None:
+        """Change the line."""
+        if isinstance(event, Stage):
+            self._working.pop(event.subject, None)  # the latest stands last
+            self._working[event.subject] = event.stage
+        elif isinstance(event, Decided):
+            self._working.pop(event.decision.title, None)
+            self._working.pop(event.decision.slug or "", None)
+        elif isinstance(event, Count):
+            self._pace.update(event)
+        elif isinstance(event, Note):
+            with self.above():
+                click.echo(event.text, err=True)
+        self._status.update(self._line())
+
+    @contextmanager
+    def above(self) -> Iterator[None]:
+        """Take the line away while something else is written."""
+        self._status.stop()
+        try:
+            yield
+        finally:
+            self._status.start()
+
+    def _line(self) -> str:
+        from rich.markup import escape
+
+        parts = [self._pace.text()] if self._pace.count else []
+        if self._working:
+            subject, stage = list(self._working.items())[-1]
+            parts.append(f"{subject}: {STAGES.get(stage, stage)}")
+            if len(self._working) > 1:
+                parts.append(f"and {len(self._working) - 1} more")
+        return escape("  ".join(parts) or "starting")
+
+
+@contextmanager
+def display(*, quiet: bool = False) -> Iterator[Display]:
+    """The display that fits where stderr goes."""
+    if quiet:
+        yield Silent()
+    elif not sys.stderr.isatty():
+        yield Plain(Pace())
+    else:
+        from rich.console import Console
+
+        with Console(stderr=True).status("starting") as status:
+            yield Live(Pace(), status)
