@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -36,7 +36,7 @@ class Note:
     """A piece of what maintainers wrote about the change."""
 
     kind: str
-    """`changelog`, `commit`, `documentation`, `summary`."""
+    """`changelog`, `commit`, `documentation`, `summary`; `omitted` for what the source itself left out of the trees."""
     text: str
     path: str = ""
 
@@ -45,7 +45,7 @@ class Note:
 class Candidate:
     """A change, cheap to list and loaded only when somebody looks at it.
 
-    `load` returns (base, gold, notes) and may raise Rejection (the candidate's fault) or ProviderError.
+    `load` fetches (base, gold, notes) and may raise Rejection (the candidate's fault) or ProviderError.
     """
 
     key: str
@@ -55,7 +55,7 @@ class Candidate:
     slug: str
     """The folder's name should it become a task: `[a-z0-9][a-z0-9._-]*`."""
     source: SourceInfo
-    load: Callable[[], CandidateContent]
+    load: Callable[[], Awaitable[CandidateContent]]
 
 
 @dataclass(frozen=True, slots=True)
