@@ -35,6 +35,7 @@ _PLAIN_REST = re.compile(
     r"(?:\d{1,4}[-/.]\d\d?[-/.]\d{1,4}|\w+\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|\d{1,2}\w*\s+\w+,?\s+\d{4}"
     r"|unreleased|tba|tbd|n/a|\?+)?.{0,3})?$"
 )
+_RELEASED = re.compile(r"(?i)^[\s*_:(]*(?:release[d]?|release date|date)\b[\s:]*(?:on\s+)?[\w,. /-]{4,30}[*_)]*$")
 _CHANGES_HEADING = re.compile(
     r"(?i)^\W*(?:change\s?log|changes|history|release history|release notes|what'?s new|news)\W*$"
 )
@@ -105,13 +106,20 @@ def change_notes(base: Tree, gold: Tree, version: str | None = None) -> tuple[No
             text = added_entries(before, after, version)
             if text and all(text != note.text for note in changelogs):
                 changelogs.append(Note("changelog", text, path))
-        elif classify(path) == "documentation" and path.lower().endswith((".md", ".rst", ".txt")):
+        elif classify(path) == "documentation" and _is_prose(path):
             if "readme" in path.lower():
                 entries = added_entries(readme_changes(before), readme_changes(after), version)
                 changelogs += [Note("changelog", entries, path)] if entries else []
             text = _bounded(_added_lines(before.splitlines(), after.splitlines()))
             documentation += [Note("documentation", text, path)] if text else []
     return tuple((changelogs + documentation)[:MAX_NOTES])
+
+
+def _is_prose(path: str) -> bool:
+    """Whether it tells users about the program: a README, or a text below `docs/` that is not for a build tool."""
+    folder, _, name = path.lower().rpartition("/")
+    readable = name.endswith((".md", ".rst", ".txt")) and not re.search(r"requirements|constraints|licen[cs]e", name)
+    return readable and (bool(folder) or name.startswith("readme"))
 
 
 def _decoded(state: FileState | None) -> str:
@@ -133,7 +141,11 @@ def _sections(lines: Sequence[str]) -> list[_Section]:
 
 
 def _trimmed(lines: Sequence[str]) -> tuple[str, ...]:
-    return tuple("\n".join(lines).strip("\n").splitlines())
+    """Without blank lines around and without a line that only says when it was released."""
+    text = "\n".join(lines).strip("\n").splitlines()
+    if text and _RELEASED.match(text[0]):
+        text = "\n".join(text[1:]).strip("\n").splitlines()
+    return tuple(text)
 
 
 def _headings(lines: Sequence[str]) -> Iterator[_Heading]:
