@@ -1,0 +1,255 @@
+"""Sandboxes made of Linux namespaces by bubblewrap, over overlays: milliseconds to start, kilobytes to keep.
+
+How one command starts: own mount namespace (an ordinary user: own user namespace too) -> overlays and binds are
+mounted on a private stage -> root gives up root for good -> bubblewrap makes the sandbox's own namespaces out of the
+stage -> a small init applies limits and runs the command. Everything is killed with the thread that started it.
+
+What can be told about limits when the machine grants no control groups: see `limits.py`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+
+from assay.adapters.files import give_to_sandbox, sandbox_uid
+from assay.adapters.process import Finished, Program, Running, run
+from assay.adapters.sandbox import host, overlay, sessions, staging
+from assay.adapters.sandbox.groups import make_groups, remove_groups, usable_groups
+from assay.adapters.sandbox.limits import Watch
+from assay.adapters.sandbox.messages import is_full, parse_statuses, signal_of
+from assay.errors import DiskFullError, SandboxError
+from assay.model.sandbox import MIB, Command, ExecResult, Mount, SandboxSpec, Usage
+from assay.model.tree import FileChange
+from assay.ports.sandbox import Finding, Session
+
+HOST_PATH = {"PATH": staging.PATH}
+ENDING_SECONDS = 5.0
+
+
+class BubblewrapSession:
+    """One open session; its own bytes are in `folder`."""
+
+    def __init__(self, spec: SandboxSpec, folder: Path, groups: Sequence[Path]) -> None:
+        self._spec = spec
+        self._folder = folder
+        self._controllers = tuple(groups)
+        self._lock = anyio.Lock()
+        self._count = 0
+        self._stage = staging.plan(spec, folder, host.hidden_places(spec))
+
+    def prepare(self) -> None:
+        """Lay out the folder: links to the layers, empty uppers, a made-up `/etc`."""
+        (self._folder / "l").mkdir()
+        for kind in ("up", "wk"):
+            (self._folder / kind).mkdir(mode=0o755)
+        for index, mount in enumerate(self._spec.mounts):
+            for number, layer in enumerate(mount.layers):
+                if not layer.is_dir():
+                    raise SandboxError(f"the layer {layer} of {mount.target} is not there", target=mount.target)
+                (self._folder / "l" / f"{index}.{number}").symlink_to(layer.resolve())
+            if mount.writable:
+                self._fresh(index)
+        host.write_etc(self._folder / "etc", self._spec.network == "host")
+        (self._folder / "fstab").write_text(self._stage.fstab)
+
+    def _fresh(self, index: int) -> None:
+        for kind in ("up", "wk"):
+            place = self._folder / kind / str(index)
+            place.mkdir(mode=0o755)
+            place.chmod(0o755)
+            give_to_sandbox(place)
+
+    async def exec(self, command: Command) -> ExecResult:
+        """Run one command; see the port."""
+        async with self._lock:
+            groups: tuple[Path, ...] = ()
+            self._count += 1
+            try:
+                groups = make_groups(self._controllers, f"{self._folder.name}-{self._count}", self._spec.limits)
+                watch = Watch(self._spec.limits, groups, self._uppers())
+                finished = await run(self._program(command, groups), on_tick=watch.tick, on_kill=_kill_inner)
+                return await self._result(finished, watch)
+            finally:
+                with anyio.CancelScope(shield=True):
+                    await remove_groups(groups)
+
+    def _uppers(self) -> list[Path]:
+        return [self._folder / "up" / str(i) for i, mount in enumerate(self._spec.mounts) if mount.writable]
+
+    def _program(self, command: Command, groups: Sequence[Path]) -> Program:
+        limits = self._spec.limits
+        uid = sandbox_uid()
+        wall_seconds = min(limits.wall_seconds, command.wall_seconds or limits.wall_seconds)
+
+        def argv(numbers: dict[str, int]) -> list[str]:
+            variables = {"PATH": staging.PATH, "HOME": staging.HOME, **dict(self._spec.env), **dict(command.env)}
+            if command.channel:
+                variables["ASSAY_CHANNEL_FD"] = str(numbers["channel"])
+            online = self._spec.network == "host"
+            system = host.system_arguments()
+            bwrap = staging.bwrap_arguments(self._spec, self._stage, system, numbers["status"])
+            bwrap += host.etc_arguments(online)
+            bwrap += ["--chdir", command.workdir or self._spec.workdir, "--", "/bin/sh", "-c", staging.INIT, "init"]
+            bwrap += [str(numbers["errors"]), "" if groups else str(limits.process_count), str(limits.open_file_count)]
+            bwrap += [str(limits.file_size_mib * MIB // 512), str(max(1, int(limits.cpu_seconds)))]
+            bwrap += [f"{name}={value}" for name, value in variables.items()] + list(command.argv)
+            script = staging.launch_script(self._folder, os.getpid(), uid, groups, bwrap)
+            own = [] if uid is not None else ["--user", "--map-root-user"]
+            start = ["setpriv", "--pdeathsig", "KILL", "unshare", *own, "--mount", "--propagation", "private"]
+            return [*start, "/bin/sh", "-c", script]
+
+        return Program(
+            argv=argv,  # type: ignore[arg-type]
+            env=HOST_PATH,
+            stdin=command.stdin,
+            wall_seconds=wall_seconds,
+            output_bytes=limits.output_bytes,
+            pipes=("errors", "status"),
+            channel=command.channel,
+            pipe_owner=uid,
+        )
+
+    async def _result(self, finished: Finished, watch: Watch) -> ExecResult:
+        status = parse_statuses(finished.outputs["status"])
+        notes = finished.stderr.decode(errors="replace").strip()
+        stopped = await watch.verdict(finished, is_full(notes), status.get("exit-code"))
+        if "exit-code" not in status and stopped is None:
+            if "No space left on device" in notes:
+                raise DiskFullError("no space left on the disk to start a sandbox", hint="free some space")
+            raise SandboxError(
+                f"the sandbox broke: {notes[-500:] or 'no message'}", hint="run: assay doctor", tail=notes
+            )
+        code = status.get("exit-code")
+        killed = signal_of(code, notes) if finished.stopped is None else signal.SIGKILL
+        outputs = finished.outputs
+        names = {"stdout": "stdout", "errors": "stderr", "channel": "channel"}
+        return ExecResult(
+            exit_status=code if killed is None else None,
+            signal=killed,
+            stdout=outputs["stdout"],
+            stderr=outputs["errors"],
+            channel=finished.channel,
+            truncated=frozenset(names[n] for n in finished.truncated if n in names),  # type: ignore[misc]
+            stopped=stopped,
+            usage=Usage(
+                wall_seconds=finished.wall_seconds,
+                cpu_seconds=max(watch.cpu_seconds or 0.0, finished.cpu_seconds),
+                memory_peak_bytes=watch.memory_peak_bytes or finished.memory_peak_bytes,
+                written_bytes=watch.written_bytes,
+            ),
+        )
+
+    def _index(self, target: str) -> int:
+        for index, mount in enumerate(self._spec.mounts):
+            if mount.target == target and mount.writable:
+                return index
+        raise SandboxError(f"{target} is no writable mount of this session", target=target)
+
+    async def changes(self, target: str) -> tuple[FileChange, ...]:
+        """What was done below a writable mount; see the port."""
+        index = self._index(target)
+        bound = self._spec.limits.disk_mib * MIB
+        layers = self._spec.mounts[index].layers
+        async with self._lock:
+            return await anyio.to_thread.run_sync(overlay.changes, self._folder / "up" / str(index), layers, bound)
+
+    async def read(self, target: str, path: str, max_bytes: int) -> bytes | None:
+        """One file that the session wrote; see the port."""
+        upper = self._folder / "up" / str(self._index(target))
+        async with self._lock:
+            return await anyio.to_thread.run_sync(overlay.read_file, upper, path, max_bytes)
+
+    async def freeze(self, target: str, destination: Path) -> None:
+        """Make the session's bytes a layer; see the port."""
+        index = self._index(target)
+        async with self._lock:
+            upper = self._folder / "up" / str(index)
+            await anyio.to_thread.run_sync(overlay.freeze, upper, destination)
+            await anyio.to_thread.run_sync(sessions.remove_tree, upper)
+            await anyio.to_thread.run_sync(sessions.remove_tree, self._folder / "wk" / str(index))
+            self._fresh(index)
+
+
+class BubblewrapSandbox:
+    """Opens sessions below `state_dir`, which must be on the file system of the layers for `freeze` to be a rename."""
+
+    name = "bubblewrap"
+
+    def __init__(self, state_dir: Path, *, control_groups: bool = True) -> None:
+        self._state = Path(state_dir).absolute()
+        self._use_groups = control_groups
+        self._groups: tuple[Path, ...] | None = None
+
+    def _controllers(self) -> tuple[Path, ...]:
+        if self._groups is None:
+            self._groups = usable_groups() if self._use_groups else ()
+        return self._groups
+
+    @asynccontextmanager
+    async def open(self, spec: SandboxSpec) -> AsyncIterator[Session]:
+        """Open a session; see the port."""
+        ordered = sorted(spec.mounts, key=_depth)
+        owner = sessions.owner_now(spec.label, tuple(str(group) for group in self._controllers()))
+        try:
+            folder = sessions.create(self._state, owner)
+        except OSError as error:
+            raise _no_folder(self._state, error) from error
+        sessions.remember(folder)
+        try:
+            session = BubblewrapSession(replace(spec, mounts=tuple(ordered)), folder, self._controllers())
+            try:
+                session.prepare()
+            except OSError as error:
+                raise _no_folder(folder, error) from error
+            yield session
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.to_thread.run_sync(sessions.forget, folder)
+
+    async def reap(self, live_labels: Sequence[str] = ()) -> int:
+        """Remove what dead owners left; see the port."""
+        count = 0
+        for folder, owner in list(sessions.abandoned(self._state, frozenset(live_labels))):
+            groups = tuple(Path(g) / f"assay-{folder.name}" for g in (owner.groups if owner else ()))
+            with anyio.CancelScope(shield=True):
+                await remove_groups([found for g in groups for found in g.parent.glob(g.name + "-*")])
+                with contextlib.suppress(OSError):
+                    await anyio.to_thread.run_sync(sessions.remove_tree, folder)
+                    count += 1
+        return count
+
+    async def diagnose(self) -> list[Finding]:
+        """What this machine allows; see the port."""
+        from assay.adapters.sandbox import diagnosis
+
+        return await diagnosis.findings(self, self._controllers())
+
+
+def _depth(mount: Mount) -> int:
+    return len(Path(mount.target).parts)
+
+
+def _no_folder(place: Path, error: OSError) -> SandboxError | DiskFullError:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFullError(f"no space left below {place}", hint="free some space, then run the same command again")
+    return SandboxError(f"cannot prepare a sandbox in {place}: {error.strerror}", hint="is the folder writable?")
+
+
+async def _kill_inner(running: Running) -> None:
+    """Kill the sandbox's init, which takes everything inside along; bubblewrap then reaps it, so its cost is known."""
+    pid = parse_statuses(running.output("status")).get("child-pid")
+    if pid is None:
+        return
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
+        await running.wait_exit(ENDING_SECONDS)

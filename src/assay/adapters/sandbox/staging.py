@@ -1,0 +1,133 @@
+"""How a session's places are put together: which mounts, in which order, seen from which path.
+
+Debian's bubblewrap cannot mount overlays, and an ordinary user cannot see into root's folders. So a small shell
+script first enters a mount namespace of its own, mounts everything that the sandbox shall see on a private tmpfs
+(the stage), gives up root if it had it, and only then becomes bubblewrap, which binds from the stage.
+
+Paths inside overlay options may hold neither commas nor colons: layers are named through short links in the session's
+folder, relative to it.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from assay.errors import SandboxError
+from assay.model.sandbox import MIB, Mount, SandboxSpec
+
+STAGES = ("/mnt", "/media", "/srv", "/opt", "/run", "/var/tmp", "/tmp")
+"""Where the stage may be mounted: an existing folder that everybody may enter and that holds nothing we need."""
+HOME = "/home/sandbox"
+INSIDE_UID = 1000
+HOST_NAME = "sandbox"
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# An init that outlives the command, reports how it ended, and takes all its descendants along. It keeps bubblewrap's
+# stderr for itself, so that messages about the sandbox never mix with the command's.
+INIT = """\
+e=$1 t=$2 n=$3 f=$4 c=$5; shift 5
+ulimit -c 0; ulimit -n "$n"; ulimit -f "$f"; ulimit -t "$c"; [ -z "$t" ] || ulimit -p "$t" 2>/dev/null || ulimit -u "$t"
+(exec env -i -- "$@" 2>"/proc/self/fd/$e")
+s=$?
+[ $s = 0 ] || stat -f -c 'assay-free %a %d %n' /tmp "$HOME" >&2
+exit $s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What one session shows, ready to be mounted."""
+
+    place: Path
+    fstab: str
+    binds: tuple[str, ...]
+    """Arguments for bubblewrap."""
+
+
+def choose_stage(paths: Sequence[Path]) -> Path:
+    """A folder to mount the stage on, such that no path in use lies below it. Raises SandboxError if there is none."""
+    for name in STAGES:
+        place = Path(name)
+        if place.is_dir() and not place.is_symlink() and not any(path.is_relative_to(place) for path in paths):
+            return place
+    raise SandboxError(
+        "no folder is free to put a sandbox together in",
+        hint="keep the project and its layers out of at least one of " + ", ".join(STAGES),
+    )
+
+
+def _escape(path: str) -> str:
+    return "".join(f"\\{ord(c):03o}" if c in " \t\n\\#" else c for c in path)
+
+
+def _source(index: int, mount: Mount, place: Path) -> str | None:
+    """The line of fstab that stages a mount; None if it needs none."""
+    target = place / str(index)
+    lower = ":".join(f"l/{index}.{i}" for i in range(len(mount.layers)))
+    if mount.writable and mount.layers:
+        options = f"lowerdir={lower},upperdir=up/{index},workdir=wk/{index}"
+    elif len(mount.layers) > 1:
+        options = f"lowerdir={lower}"
+    else:
+        what = mount.layers[0] if mount.layers else Path(f"up/{index}")
+        return f"{_escape(str(what))} {target} none bind,X-mount.mkdir 0 0"
+    return f"overlay {target} overlay {options},userxattr,X-mount.mkdir 0 0"
+
+
+def plan(spec: SandboxSpec, folder: Path, extra_hidden: Sequence[str]) -> Stage:
+    """Lay out a session whose own bytes live in `folder`. Raises SandboxError for a mount that makes no sense."""
+    layers = [layer for mount in spec.mounts for layer in mount.layers]
+    place = choose_stage([folder, *layers])
+    lines = [f"assay {place} tmpfs mode=0755,size=1m 0 0"]
+    binds: list[str] = []
+    for index, mount in enumerate(spec.mounts):
+        if not mount.layers and not mount.writable:
+            raise SandboxError(f"the mount {mount.target} has no layers and is not writable", target=mount.target)
+        line = _source(index, mount, place)
+        if line is not None:
+            lines.append(line)
+        binds += ["--bind" if mount.writable else "--ro-bind", f"{place}/{index}", mount.target]
+    lines.append(f"{_escape(str(folder / 'etc'))} {place}/etc none bind,X-mount.mkdir 0 0")
+    for hidden in (*extra_hidden, *spec.hidden):
+        binds += ["--tmpfs", hidden, "--remount-ro", hidden]
+    return Stage(place, "\n".join(lines) + "\n", tuple(binds))
+
+
+def launch_script(folder: Path, owner_pid: int, uid: int | None, groups: Sequence[Path], bwrap: Sequence[str]) -> str:
+    """The shell script that mounts the stage and becomes bubblewrap.
+
+    It runs in fresh namespaces. `groups` are the control groups to join first.
+    """
+    lines = [f'[ "$PPID" = {owner_pid} ] || exit 70', "set -e"]
+    lines += [f"echo $$ > {shlex.quote(str(group / 'cgroup.procs'))}" for group in groups]
+    lines += [f"cd {shlex.quote(str(folder))}", "mount -n -a -T fstab", "cd /"]
+    drop: list[str] = []
+    if uid is not None:
+        drop = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
+        drop += ["--pdeathsig", "KILL"]
+    lines.append(f"exec {shlex.join([*drop, *bwrap])}")
+    return "\n".join(lines)
+
+
+def bwrap_arguments(spec: SandboxSpec, stage: Stage, system: Sequence[str], status_fd: int) -> list[str]:
+    """Bubblewrap's own arguments, up to the command."""
+    size = str(spec.limits.disk_mib * MIB)
+    home = dict(spec.env).get("HOME", HOME)
+    return [
+        "bwrap",
+        *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
+        *(["--unshare-net"] if spec.network == "none" else []),
+        *("--disable-userns", "--as-pid-1", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *("--clearenv", "--setenv", "PATH", PATH, "--setenv", "HOME", home),
+        *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", HOST_NAME),
+        *("--json-status-fd", str(status_fd)),
+        *system,
+        *("--ro-bind", f"{stage.place}/etc", "/etc"),
+        *("--proc", "/proc", "--dev", "/dev", "--size", size, "--perms", "1777", "--tmpfs", "/dev/shm"),
+        *("--size", size, "--perms", "1777", "--tmpfs", "/tmp", "--size", size, "--tmpfs", home),
+        *stage.binds,
+        *("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"),
+    ]
