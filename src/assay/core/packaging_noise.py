@@ -102,7 +102,9 @@ def _without_bumps(path: str, old: bytes, new: bytes) -> bytes:
             out += before[a:b]
         else:
             out += _reverted(before[a:b], after[c:d])
-    return b"".join(out)
+    # A last line without an end may have become another's neighbour.
+    ended = [line if line.endswith((b"\n", b"\r")) else line + b"\n" for line in out[:-1]]
+    return b"".join([*ended, *out[-1:]])
 
 
 def _generated_lines(path: str, lines: list[bytes]) -> set[int]:
@@ -127,7 +129,11 @@ def _reverted(before: list[bytes], after: list[bytes]) -> Iterable[bytes]:
     new_counts = Counter(filter(None, map(_version_key, after)))
     for line in after:
         key = _version_key(line)
-        yield old[key] if key and counts[key] == new_counts[key] == 1 else line
+        if key and counts[key] == new_counts[key] == 1:
+            end = line[len(line.rstrip(b"\r\n")) :]
+            yield old[key].rstrip(b"\r\n") + end
+        else:
+            yield line
 
 
 def _version_key(line: bytes) -> str | None:

@@ -102,13 +102,13 @@ def classify(path: str) -> Kind:
 def is_changelog(path: str) -> bool:
     """Whether it says what changed: `CHANGES.rst`, `docs/changelog.md`, a fragment in `changelog.d/`."""
     *folders, name = path.casefold().split("/")
-    if not _TEXT.search(name) or _REQUIREMENTS.match(name):
-        return False
     in_package = bool(folders) and folders[0] not in _DOC_FOLDERS and folders[0] not in _FRAGMENT_FOLDERS
+    if in_package or _REQUIREMENTS.match(name):
+        return False
     if any(folder in _FRAGMENT_FOLDERS for folder in folders):
-        return not in_package and "." in name
+        return "." in name and not name.endswith((".py", ".toml", ".cfg"))
     stem = name.partition(".")[0]
-    return not in_package and bool(_CHANGELOG.match(stem))
+    return bool(_TEXT.search(name) and _CHANGELOG.match(stem))
 
 
 def is_generated_metadata(path: str) -> bool:

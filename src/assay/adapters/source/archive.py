@@ -202,6 +202,8 @@ def _tree(members: list[_Member]) -> Tree:
     top = _single_top(files)
     tree = {path.removeprefix(top): state for path, state in files.items()}
     tree = {path: state for path, state in tree.items() if not _is_git(path)}
+    if not tree:
+        _unsafe("it holds no files")
     for path, state in tree.items():
         if state.mode == "120000" and not link_stays_inside(path, state.data):
             _unsafe(f"the link {path!r} points out of the archive")

@@ -1,8 +1,8 @@
 """Candidates from a git repository: a commit and its first parent.
 
 `git:PATH_OR_URL`; revisions are one revision (just that commit) or a range `a..b`; without them the first-parent
-history of HEAD, newest first. A local clone is only read. A URL is mirrored into the cache (https, ssh and file transports
-alone, no submodules, objects checked), and refreshed when it is listed again.
+history of HEAD, newest first. A local clone is only read. A URL is mirrored into the cache (https, ssh and file
+transports alone, no submodules, objects checked), and refreshed when it is listed again.
 """
 
 from __future__ import annotations
