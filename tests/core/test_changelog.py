@@ -12,6 +12,12 @@ STYLES = {
         "## [{v}] - 2024-01-02\n\n### Fixed\n\n- {t} for Python 3.12\n\n",
         "### Fixed\n\n- {t} for Python 3.12",
     ),
+    "long links": (
+        "",
+        "## [{v}](https://github.com/team/project/tree/a-branch-of-a-long-name/{v}) - 2024-01-02\n\n- {t}\n\n",
+        "- {t}",
+    ),
+    "date below": ("", "## {v}\n\n_(September 7, 2026)_\n\n- {t}\n\n", "- {t}"),
     "links": ("", "## [{v}](https://x/y/v1.0.0...v{v}) (2024-01-02)\n\n* {t}\n\n", "* {t}"),
     "rst": ("Changes\n=======\n\n", "Version {v}\n-------------\n\nReleased 2024-01-02\n\n-   {t}\n\n", "-   {t}"),
     "overlined": ("", "=======\n{v}\n=======\n\n* {t}\n\n", "* {t}"),

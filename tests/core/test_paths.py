@@ -8,11 +8,12 @@ from assay.core.trees import link_stays_inside
 KINDS = {
     "source": "src/pkg/a.py pkg/changes.py pkg/history.py pkg/templates/x.md pkg/data.txt pkg/__init__.py news.py a.py "
     "pkg/docs.py pkg/news/feed.py pkg/tox.ini.py pkg/py.typed pkg/CHANGES.txt",
-    "documentation": "README.md docs/index.rst docs/conf.py LICENSE AUTHORS.rst CONTRIBUTING.md pkg/README.md doc/a.txt "
+    "documentation": "README.md docs/index.rst docs/conf.py LICENSE AUTHORS.rst pkg/README.md doc/a.txt "
     "CITATION.cff examples/x.py",
     "changelog": "CHANGES.rst CHANGELOG.md HISTORY NEWS.txt docs/changelog.rst docs/changes.md changelog.d/12.fix.rst "
     "newsfragments/3.bugfix RELEASE_NOTES.md docs/whatsnew.rst docs/release-notes/1.2.md HISTORY.rst",
-    "ci": ".github/workflows/ci.yml tox.ini noxfile.py .gitignore .pre-commit-config.yaml Makefile .travis.yml",
+    "ci": ".github/workflows/ci.yml tox.ini noxfile.py .gitignore .pre-commit-config.yaml .travis.yml "
+    ".claude/settings.json .python-version",
     "lock": "poetry.lock uv.lock Pipfile.lock sub/package-lock.json",
     "packaging": "PKG-INFO setup.py setup.cfg pyproject.toml src/a.egg-info/SOURCES.txt MANIFEST.in MANIFEST "
     "requirements.txt requirements-dev.txt requirements/tests.in",

@@ -35,7 +35,10 @@ _PLAIN_REST = re.compile(
     r"(?:\d{1,4}[-/.]\d\d?[-/.]\d{1,4}|\w+\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|\d{1,2}\w*\s+\w+,?\s+\d{4}"
     r"|unreleased|tba|tbd|n/a|\?+)?.{0,3})?$"
 )
-_RELEASED = re.compile(r"(?i)^[\s*_:(]*(?:release[d]?|release date|date)\b[\s:]*(?:on\s+)?[\w,. /-]{4,30}[*_)]*$")
+_RELEASED = re.compile(
+    r"(?i)^[\s*_:(]*(?:(?:released?|release date|date)\b[\s:]*(?:on\s+)?[\w,. /-]{4,30}"
+    r"|\w{3,9}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|\d{4}-\d\d-\d\d)[*_)]*$"
+)
 _CHANGES_HEADING = re.compile(
     r"(?i)^\W*(?:change\s?log|changes|history|release history|release notes|what'?s new|news)\W*$"
 )
@@ -177,7 +180,7 @@ def _heading_version(heading: _Heading) -> str | None:
     if _UNRELEASED.match(heading.title):
         return "unreleased"
     match = _VERSION.match(heading.title)
-    if match and (heading.style == "plain" or len(match["rest"]) <= 60):
+    if match and (heading.style == "plain" or len(re.sub(r"\([^()]*\)", "", match["rest"])) <= 60):
         return match["version"].casefold()
     return None
 

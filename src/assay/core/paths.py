@@ -69,7 +69,6 @@ _CI = {
     "ruff.toml",
     ".ruff.toml",
 }
-_CI_FOLDERS = {".github", ".gitlab", ".circleci", ".travis", ".azure-pipelines", ".ci", "ci", ".devcontainer"}
 _DOC_FOLDERS = {"doc", "docs", "documentation", "website", "examples", "example"}
 _FRAGMENT_FOLDERS = {"changelog.d", "newsfragments", "changes", "news", "changelog", "changelogs", "release-notes"}
 _TEXT = re.compile(r"\.(?:md|markdown|rst|txt|adoc)$|^[^.]+$")
@@ -92,7 +91,7 @@ def classify(path: str) -> Kind:
         return "changelog"
     if is_generated_metadata(path) or name in _PACKAGING or _is_requirements(folders, name):
         return "packaging"
-    if (name in _CI and len(folders) <= 1) or (folders[:1] and folders[0] in _CI_FOLDERS):
+    if _is_automation(folders, name):
         return "ci"
     if _is_documentation(folders, name):
         return "documentation"
@@ -120,6 +119,13 @@ def is_generated_metadata(path: str) -> bool:
         or path == "MANIFEST"
         or name.endswith(".egg-info")
     )
+
+
+def _is_automation(folders: list[str], name: str) -> bool:
+    """Known files at the top or one below it; everything hidden at the top is some tool's."""
+    if (folders or [name])[0].startswith("."):
+        return True
+    return (name in _CI and len(folders) <= 1) or folders[:1] == ["ci"]
 
 
 def _is_requirements(folders: list[str], name: str) -> bool:
