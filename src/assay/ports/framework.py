@@ -37,6 +37,8 @@ class Plan:
     report_target: str
     """The writable mount that holds the structured report."""
     report_path: str
+    files: tuple[str, ...] = ()
+    """The files that were asked for."""
 
 
 class Framework(Protocol):

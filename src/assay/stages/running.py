@@ -8,7 +8,7 @@ layer above it, so that nothing the candidate wrote can stand in their place. No
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from assay.errors import PrerequisiteError, VerifierError
@@ -34,7 +34,7 @@ class Applied:
     dropped: tuple[str, ...] = ()
     """Paths that the patch changed and that were restored."""
     problem: str = ""
-    usage: Usage = Usage()
+    usage: Usage = field(default_factory=Usage)
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,4 @@ class Toolbox:
 
 def cost_of(usage: Usage) -> Cost:
     """A sandboxed command's usage as a cost."""
-    return Cost(
-        cpu_seconds=usage.cpu_seconds, wall_seconds=usage.wall_seconds, written_bytes=usage.written_bytes
-    )
+    return Cost(cpu_seconds=usage.cpu_seconds, wall_seconds=usage.wall_seconds, written_bytes=usage.written_bytes)

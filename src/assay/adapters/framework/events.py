@@ -1,0 +1,146 @@
+"""Reading the per-test channel: lines of JSON that a candidate's code may have tampered with.
+
+Nothing here raises; whatever is not as an honest run writes it becomes a problem in the account.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from assay.model.report import Status, TestOutcome
+
+TIMEOUT_TYPE = "TestTimeout"
+MAX_PROBLEMS = 20
+RANK = {
+    Status.PASSED: 0,
+    Status.XPASSED: 1,
+    Status.XFAILED: 2,
+    Status.SKIPPED: 3,
+    Status.ERROR: 4,
+    Status.FAILED: 5,
+    Status.TIMEOUT: 6,
+}
+
+
+@dataclass(slots=True)
+class Account:
+    """What the channel told."""
+
+    outcomes: dict[str, TestOutcome] = field(default_factory=dict)
+    uncollected: dict[str, TestOutcome] = field(default_factory=dict)
+    collected: list[str] = field(default_factory=list)
+    running: list[str] = field(default_factory=list)
+    """Begun and not ended."""
+    started: bool = False
+    finish_status: int | None = None
+    problems: list[str] = field(default_factory=list)
+
+    def complain(self, text: str) -> None:
+        """Note a problem; a flood of them is cut."""
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(text)
+
+
+def read(data: bytes) -> Account:
+    """The account of a run."""
+    account = Account()
+    reader = _Reader(account)
+    lines = data.split(b"\n")
+    if lines[-1]:
+        account.complain("the channel ends in the middle of a line")
+    for number, line in enumerate(lines[:-1]):
+        try:
+            event = json.loads(line)
+            kind = event["e"]
+            if account.finish_status is not None:
+                account.complain("the channel goes on after its end")
+            reader.take(number, str(kind), event)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            account.complain(f"line {number + 1} of the channel is no event")
+    account.running = list(reader.open)
+    return account
+
+
+class _Reader:
+    """Follows each test from its beginning to its end."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self.open: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def take(self, number: int, kind: str, event: dict[str, Any]) -> None:
+        """One event."""
+        account = self._account
+        if kind == "start":
+            account.started = True
+        elif kind == "collected":
+            account.collected += [str(i) for i in event["ids"]]
+        elif kind == "uncollected":
+            account.uncollected[str(event["id"])] = _outcome(Status.ERROR, event)
+        elif kind == "finish":
+            account.finish_status = int(event["status"])
+            if event["count"] != number:
+                account.complain(f"the channel lost or gained lines: {number} came, {event['count']} were sent")
+        elif kind in ("begin", "phase", "end"):
+            self._test(kind, str(event["id"]), event)
+        else:
+            account.complain(f"unknown event {kind[:40]!r}")
+
+    def _test(self, kind: str, test_id: str, event: dict[str, Any]) -> None:
+        account = self._account
+        if kind == "begin":
+            if test_id in account.outcomes or test_id in self.open:
+                account.complain(f"{test_id} ran twice")
+            self.open[test_id] = {}
+        elif test_id not in self.open:
+            account.complain(f"{test_id} reports without having begun")
+        elif kind == "phase":
+            self._phase(self.open[test_id], event)
+        else:
+            account.outcomes[test_id] = _merge(self.open.pop(test_id))
+
+    def _phase(self, phases: dict[str, dict[str, Any]], event: dict[str, Any]) -> None:
+        if event["outcome"] == "rerun":
+            phases.clear()
+            return
+        when = str(event["when"])
+        known = phases.get(when)
+        # Several reports of one phase are subtests: the worst one tells.
+        if known is None or RANK[_status(event)] >= RANK[_status(known)]:
+            seconds = float(event["seconds"]) + (float(known["seconds"]) if known else 0.0)
+            phases[when] = {**event, "seconds": seconds}
+
+
+def _status(event: dict[str, Any]) -> Status:
+    outcome, when = event["outcome"], event["when"]
+    if outcome == "failed":
+        if event.get("type") == TIMEOUT_TYPE:
+            return Status.TIMEOUT
+        return Status.FAILED if when == "call" else Status.ERROR
+    if outcome == "skipped":
+        return Status.XFAILED if event.get("xfail") else Status.SKIPPED
+    if outcome == "passed":
+        return Status.XPASSED if event.get("xfail") and when == "call" else Status.PASSED
+    raise ValueError(outcome)
+
+
+def _merge(phases: dict[str, dict[str, Any]]) -> TestOutcome:
+    seconds = sum(float(event["seconds"]) for event in phases.values())
+    worst = max(phases.values(), key=lambda event: RANK[_status(event)], default=None)
+    if worst is None or (_status(worst) is Status.PASSED and "call" not in phases):
+        return TestOutcome(Status.ERROR, seconds, message="ended without having been called")
+    if _status(worst) is Status.PASSED:
+        return TestOutcome(Status.PASSED, seconds)
+    return _outcome(_status(worst), worst, seconds)
+
+
+def _outcome(status: Status, event: dict[str, Any], seconds: float = 0.0) -> TestOutcome:
+    return TestOutcome(
+        status=status,
+        seconds=seconds,
+        error_type=str(event.get("type", ""))[:200],
+        message=str(event.get("message", ""))[:2000],
+        where=str(event.get("where", ""))[:500],
+    )

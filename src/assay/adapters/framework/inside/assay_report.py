@@ -1,0 +1,170 @@
+"""The pytest plug-in that tells assay, over an inherited pipe, how every single test ends.
+
+Runs inside the sandbox with the repository's own interpreter: Python 3.6 and later, pytest 3.6 and later, standard
+library only. One JSON object a line; the last one counts the others, so that a loss shows.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+
+import pytest
+
+CHUNK = 500
+MESSAGE_CHARACTERS = 2000
+REPEAT_SECONDS = 5.0
+ERROR_LINE = re.compile(r"^E\s+([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
+
+
+class TestTimeout(BaseException):
+    """Not an Exception, so that a test's own handlers let it pass."""
+
+    __test__ = False
+
+
+class Channel:
+    """The pipe. Forked children of tests inherit this object and must not speak."""
+
+    def __init__(self, descriptor):
+        self.descriptor = descriptor
+        self.owner = os.getpid()
+        self.count = 0
+        if descriptor >= 0:
+            os.set_inheritable(descriptor, False)
+
+    def tell(self, kind, **fields):
+        if self.descriptor < 0 or os.getpid() != self.owner:
+            return
+        fields["e"] = kind
+        if kind == "finish":
+            fields["count"] = self.count
+        self.count += 1
+        data = json.dumps(fields).encode("ascii") + b"\n"
+        while data:
+            data = data[os.write(self.descriptor, data) :]
+
+
+class Reporter:
+    """Hooks."""
+
+    def __init__(self, channel, seconds, root):
+        self.channel = channel
+        self.seconds = seconds
+        self.root = os.path.realpath(root) + os.sep
+
+    def pytest_sessionstart(self, session):
+        self.channel.tell("start", pytest=pytest.__version__, python=sys.version.split()[0])
+
+    def pytest_collection_finish(self, session):
+        ids = [item.nodeid for item in session.items]
+        for first in range(0, len(ids), CHUNK):
+            self.channel.tell("collected", ids=ids[first : first + CHUNK])
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            kind, message = error_in_text(str(report.longrepr))
+            self.channel.tell("uncollected", id=report.nodeid, type=kind, message=message)
+
+    def pytest_runtest_logstart(self, nodeid, location):
+        self.channel.tell("begin", id=nodeid)
+
+    def pytest_runtest_logfinish(self, nodeid, location):
+        self.channel.tell("end", id=nodeid)
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_makereport(self, item, call):
+        outcome = yield
+        if call.excinfo is not None:
+            report = outcome.get_result()
+            report.assay_error = self.describe(call.excinfo)
+
+    def pytest_runtest_logreport(self, report):
+        kind, message, where = getattr(report, "assay_error", None) or ("", "", "")
+        if not kind and report.outcome == "failed":
+            kind, message = error_in_text(str(report.longrepr))
+        if not kind and report.outcome == "skipped" and isinstance(report.longrepr, tuple):
+            message = str(report.longrepr[-1])[:MESSAGE_CHARACTERS]
+        self.channel.tell(
+            "phase",
+            id=report.nodeid,
+            when=report.when,
+            outcome=report.outcome,
+            xfail=hasattr(report, "wasxfail"),
+            seconds=float(getattr(report, "duration", 0.0) or 0.0),
+            type=kind,
+            message=message,
+            where=where,
+        )
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session, exitstatus):
+        self.channel.tell("finish", status=int(session.exitstatus))
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item):
+        self.arm()
+        yield
+        disarm()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item):
+        self.arm()
+        yield
+        disarm()
+
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item):
+        self.arm()
+        yield
+        disarm()
+
+    def arm(self):
+        if self.seconds > 0:
+            signal.signal(signal.SIGALRM, self.expire)
+            # Again and again, for tests that swallow everything.
+            signal.setitimer(signal.ITIMER_REAL, self.seconds, REPEAT_SECONDS)
+
+    def expire(self, signum, frame):
+        raise TestTimeout("ran longer than %g seconds" % self.seconds)
+
+    def describe(self, excinfo):
+        kind = getattr(excinfo.type, "__name__", "")
+        try:
+            message = str(excinfo.value)[:MESSAGE_CHARACTERS]
+        except Exception:
+            message = ""
+        return kind, message, self.deepest(excinfo.tb)
+
+    def deepest(self, traceback):
+        found = ""
+        while traceback is not None:
+            name = os.path.realpath(traceback.tb_frame.f_code.co_filename)
+            if name.startswith(self.root):
+                found = "%s:%d" % (name[len(self.root) :], traceback.tb_lineno)
+            traceback = traceback.tb_next
+        return found
+
+
+def disarm():
+    signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def error_in_text(text):
+    """Type and message of the last error in a rendered traceback."""
+    found = ERROR_LINE.findall(text)
+    if found:
+        kind, message = found[-1] if not found[0][0].endswith(("Error", "Exception")) else found[0]
+        return kind.rpartition(".")[2], message[:MESSAGE_CHARACTERS]
+    lines = text.strip().splitlines()
+    return "", (lines[-1] if lines else "")[:MESSAGE_CHARACTERS]
+
+
+CHANNEL = Channel(int(os.environ.pop("ASSAY_CHANNEL_FD", "-1")))
+SECONDS = float(os.environ.pop("ASSAY_TEST_SECONDS", "0"))
+
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput") and not hasattr(config, "slaveinput"):
+        config.pluginmanager.register(Reporter(CHANNEL, SECONDS, os.getcwd()), "assay-reporter")

@@ -1,0 +1,226 @@
+"""pytest: two witnesses for every test, an inherited pipe and JUnit XML, and no belief in either alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from assay.adapters.framework import events, junit, layout
+from assay.model.environment import REPO_ROOT, Environment
+from assay.model.report import Status, TestOutcome, TestReport
+from assay.model.sandbox import Command, ExecResult, Mount
+from assay.model.tree import Tree
+from assay.ports.framework import Plan, Selection
+
+INSIDE = Path(__file__).parent / "inside"
+PLUGIN_ROOT = "/assay/pytest"
+OUT_ROOT = "/assay/out"
+REPORT_FILE = "report.xml"
+USAGE_ERROR = 4
+NOTHING_COLLECTED = 5
+TAIL_CHARACTERS = 600
+
+OPTIONS_BY_PLUGIN = {
+    "pytest-cov": ("--no-cov",),
+    "pytest-xdist": ("-n0",),
+    "pytest-randomly": ("-p", "no:randomly"),
+    "pytest-timeout": ("--timeout=0",),
+    "pytest-benchmark": ("--benchmark-disable",),
+    "pytest-sugar": ("-p", "no:sugar"),
+}
+"""What keeps a project's own plug-ins from changing order, output or exit status."""
+
+PROTECTED = (
+    "conftest.py",  # loaded from every folder on the way to a test
+    "/pytest.ini",
+    "/.pytest.ini",
+    "/pytest.toml",
+    "/.pytest.toml",
+    "/tox.ini",  # may hold [pytest]
+    "/setup.cfg",  # may hold [tool:pytest]
+    "/pyproject.toml",  # may hold [tool.pytest.ini_options]
+    "/setup.py",  # runs at installation
+    "sitecustomize.py",  # imported by the interpreter at its start
+    "usercustomize.py",
+    "*.pth",  # executed by the interpreter at its start
+    "*.egg-info/",  # entry points of plug-ins
+    "*.dist-info/",
+    "/pytest.py",  # would stand in the framework's place on the path
+    "/pytest/",
+    "/_pytest/",
+    "/pluggy/",
+    "/assay_report.py",
+    "*.pyc",
+    "__pycache__/",
+)
+
+KIND_OF: dict[Status, junit.Kind] = {
+    Status.PASSED: "pass",
+    Status.XPASSED: "pass",
+    Status.SKIPPED: "skip",
+    Status.XFAILED: "skip",
+}
+
+
+class PytestFramework:
+    """The `pytest` framework."""
+
+    name = "pytest"
+
+    def __init__(self) -> None:
+        self._folders: list[tuple[Tree, frozenset[str]]] = []
+
+    def is_test_file(self, path: str, tree: Tree) -> bool:
+        """Matched by name under the tree's configuration, and holding tests."""
+        state = tree.get(path)
+        return state is not None and layout.matches(path, layout.config_of(tree)) and layout.holds_tests(state.data)
+
+    def is_support_file(self, path: str, tree: Tree) -> bool:
+        """A conftest, or below a folder that is there for tests."""
+        if path.rpartition("/")[2] == "conftest.py" or "/__snapshots__/" in f"/{path}":
+            return True
+        return any(path.startswith(folder) for folder in self._test_folders(tree))
+
+    def _test_folders(self, tree: Tree) -> frozenset[str]:
+        for known, folders in self._folders:
+            if known is tree:
+                return folders
+        folders = layout.test_folders(tree, layout.config_of(tree))
+        # Two trees, before and after, are asked about in turn; holding them keeps the comparison by identity true.
+        self._folders = [*self._folders[-3:], (tree, folders)]
+        return folders
+
+    def protected_patterns(self) -> Sequence[str]:
+        """What pytest and the interpreter load unasked."""
+        return PROTECTED
+
+    def requirements(self) -> Sequence[str]:
+        """pytest itself."""
+        return ("pytest",)
+
+    def plan(self, environment: Environment, selection: Selection) -> Plan:
+        """Run from the repository's root, with the project's configuration but not its reporting."""
+        locked = {re.split(r"[=<>!~ \[;@]", line, maxsplit=1)[0].lower() for line in environment.recipe.lock}
+        extra = [option for name, options in OPTIONS_BY_PLUGIN.items() if name in locked for option in options]
+        targets = selection.ids or selection.files
+        path = ":".join(filter(None, (PLUGIN_ROOT, dict(environment.variables).get("PYTHONPATH", ""))))
+        command = Command(
+            argv=(
+                environment.python,
+                *("-m", "pytest", "-p", "assay_report", "-p", "no:cacheprovider"),
+                f"--junitxml={OUT_ROOT}/{REPORT_FILE}",
+                *("-o", "junit_family=xunit1", "--color=no", "--tb=short", "--maxfail=0"),
+                *("--continue-on-collection-errors", f"--rootdir={REPO_ROOT}"),
+                *extra,
+                *targets,
+            ),
+            env=(("PYTHONPATH", path), ("ASSAY_TEST_SECONDS", f"{selection.test_seconds:g}")),
+            workdir=REPO_ROOT,
+            channel=True,
+        )
+        return Plan(
+            command=command,
+            mounts=(Mount(PLUGIN_ROOT, (INSIDE,)), Mount(OUT_ROOT, writable=True)),
+            report_target=OUT_ROOT,
+            report_path=REPORT_FILE,
+            files=tuple(dict.fromkeys(target.partition("::")[0] for target in targets)),
+        )
+
+    def report(self, plan: Plan, result: ExecResult, structured: bytes | None) -> TestReport:
+        """The outcomes on which the witnesses agree, and every disagreement."""
+        account = events.read(result.channel)
+        if not account.started:
+            return _did_not_start(plan, result)
+        problems = list(account.problems)
+        if result.truncated:
+            problems.append(f"truncated: {', '.join(sorted(result.truncated))}")
+        if result.stopped:
+            problems.append(f"stopped by the {result.stopped} limit")
+        for test_id in account.running:
+            status = Status.TIMEOUT if result.stopped == "wall" else Status.CRASHED
+            account.outcomes[test_id] = TestOutcome(status, message=_ending(result))
+        problems += _absent(account)
+        if account.finish_status is None:
+            problems.append(f"the run did not finish: {_ending(result)}")
+        else:
+            problems += _disagreements(account, junit.parse(structured))
+            problems += _exit_problems(account, result)
+        return TestReport(
+            outcomes=account.outcomes,
+            uncollected=account.uncollected,
+            complete=not problems,
+            problems=tuple(problems),
+            exit_status=result.exit_status,
+        )
+
+
+def _did_not_start(plan: Plan, result: ExecResult) -> TestReport:
+    """No session: a conftest that cannot be imported, a broken configuration, an interpreter that dies at once.
+
+    A conftest that needs what the change adds is an honest way to fail, so the files count as uncollected.
+    """
+    text = (result.stderr + result.stdout).decode("utf-8", "replace")
+    found = re.findall(r"^E?\s*([A-Za-z_][\w.]*(?:Error|Exception)): (.*)$", text, re.MULTILINE)
+    kind, message = found[-1] if found else ("", text.strip()[-TAIL_CHARACTERS:])
+    outcome = TestOutcome(Status.ERROR, error_type=kind.rpartition(".")[2], message=message[:2000])
+    usage = result.exit_status == USAGE_ERROR and bool(found)
+    return TestReport(
+        outcomes={},
+        uncollected=dict.fromkeys(plan.files, outcome) if usage else {},
+        complete=False,
+        problems=(f"the framework did not start ({_ending(result)}): {kind} {message[:TAIL_CHARACTERS]}",),
+        exit_status=result.exit_status,
+    )
+
+
+def _absent(account: events.Account) -> list[str]:
+    problems = []
+    twice = [test_id for test_id, count in Counter(account.collected).items() if count > 1]
+    if twice:
+        problems.append(f"collected twice: {twice[0]}")
+    strangers = account.outcomes.keys() - set(account.collected)
+    if strangers:
+        problems.append(f"reported but not collected: {min(strangers)}")
+    missing = [test_id for test_id in account.collected if test_id not in account.outcomes]
+    if missing:
+        problems.append(f"collected but not reported: {len(missing)}, first {missing[0]}")
+    return problems
+
+
+def _disagreements(account: events.Account, cases: junit.Cases) -> list[str]:
+    if cases.problem:
+        return [cases.problem]
+    told: dict[junit.Key, junit.Kind] = {}
+    names: dict[junit.Key, str] = {}
+    for test_id, outcome in (account.outcomes | account.uncollected).items():
+        key = junit.key_of(test_id)
+        kind = KIND_OF.get(outcome.status, "bad")
+        told[key] = max(told.get(key, "pass"), kind, key=junit.WORSE.__getitem__)
+        names[key] = test_id
+    problems = [f"only in the structured report: {'::'.join(key)}" for key in cases.kinds.keys() - told.keys()]
+    problems += [f"only on the channel: {names[key]}" for key in told.keys() - cases.kinds.keys()]
+    problems += [
+        f"the witnesses disagree on {names[key]}: channel {kind}, report {cases.kinds[key]}"
+        for key, kind in told.items()
+        if key in cases.kinds and cases.kinds[key] != kind
+    ]
+    return sorted(problems)[: events.MAX_PROBLEMS]
+
+
+def _exit_problems(account: events.Account, result: ExecResult) -> list[str]:
+    bad = bool(account.uncollected) or any(o.status not in KIND_OF for o in account.outcomes.values())
+    expected = 1 if bad else 0 if account.outcomes else NOTHING_COLLECTED
+    problems = []
+    if result.exit_status != account.finish_status:
+        problems.append(f"ended with {_ending(result)}, but the framework said {account.finish_status}")
+    if account.finish_status != expected:
+        problems.append(f"the framework ended with status {account.finish_status}, the tests say {expected}")
+    return problems
+
+
+def _ending(result: ExecResult) -> str:
+    if result.stopped:
+        return f"the {result.stopped} limit"
+    return f"signal {result.signal}" if result.signal is not None else f"exit status {result.exit_status}"

@@ -1,0 +1,224 @@
+"""Mining: from a source's candidates to task folders, each candidate decided once and for one reason.
+
+Candidates are taken newest first in waves. A wave is never larger than the number of tasks still wanted, so the set
+of tasks does not depend on which candidate finished first; environments are built in the candidates' order, so what
+is remembered for a repository does not depend on it either. Every decision is durable before the next wave starts:
+kill the program at any moment, run the same line again, and it ends with the same tasks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+
+from assay.core.hashing import task_digest
+from assay.errors import AssayError, DiskFullError, InfrastructureError, Rejection, StoreError
+from assay.model.candidate import Candidate
+from assay.model.event import Count, Decided, Note, OnEvent, Stage
+from assay.model.failure import Failure
+from assay.model.ledger import Cost, Decision
+from assay.model.reason import Reason
+from assay.model.summary import MineSummary
+from assay.ports.source import Query
+from assay.stages.prove import Proof, ProofSettings
+from assay.stages.toolbox import Toolbox
+from assay.stages.turnstile import Turnstile
+
+FAILURES_IN_A_ROW = 3
+"""After so many candidates lost to the same boundary, one after the other, the fault is not a candidate's."""
+
+CLAIM_POLL_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class MineSettings:
+    """What the user and the project decide."""
+
+    limit: int | None = None
+    """Tasks wanted; None for all that there are."""
+    max_candidates: int | None = None
+    jobs: int = 2
+    """Candidates in work at a time."""
+    proof: ProofSettings = field(default_factory=ProofSettings)
+
+
+async def mine(kind: str, query: Query, tools: Toolbox, settings: MineSettings, emit: OnEvent) -> MineSummary:
+    """Mine until enough tasks are verified or there are no more candidates.
+
+    Raises what makes going on senseless: InputError, PrerequisiteError, DiskFullError, StoreError, ProviderError
+    from listing. Everything else is a decision.
+    """
+    decisions: list[Decision] = []
+    stream = tools.source(kind).candidates(query)
+    while (size := _wave_size(settings, decisions)) > 0:
+        wave = await _take(stream, size)
+        if not wave:
+            break
+        decisions += await _decide_all(wave, tools, settings, emit)
+        emit(_count(decisions))
+        if _hopeless(decisions):
+            emit(Note(text=f"stopping: {FAILURES_IN_A_ROW} candidates in a row failed at: {decisions[-1].reason}"))
+            break
+    tools.store.flush()
+    return _summary(decisions)
+
+
+def _summary(decisions: list[Decision]) -> MineSummary:
+    reasons = [d.reason for d in decisions if d.state == "rejected"]
+    return MineSummary(
+        candidates=len(decisions),
+        verified=sum(d.state == "verified" for d in decisions),
+        rejected={reason: reasons.count(reason) for reason in sorted({r for r in reasons if r})},
+        failed=sum(d.state == "failed" for d in decisions),
+        cost=sum((d.cost for d in decisions), Cost()),
+        decisions=tuple(decisions),
+    )
+
+
+async def _take(stream: AsyncIterator[Candidate], size: int) -> list[Candidate]:
+    taken: list[Candidate] = []
+    while len(taken) < size:
+        try:
+            taken.append(await anext(stream))
+        except StopAsyncIteration:
+            break
+    return taken
+
+
+def _wave_size(settings: MineSettings, decisions: list[Decision]) -> int:
+    verified = sum(d.state == "verified" for d in decisions)
+    size = settings.limit - verified if settings.limit is not None else 4 * settings.jobs
+    if settings.max_candidates is not None:
+        size = min(size, settings.max_candidates - len(decisions))
+    return size
+
+
+def _count(decisions: list[Decision]) -> Count:
+    states = [d.state for d in decisions]
+    return Count(
+        done=len(states),
+        total=None,
+        verified=states.count("verified"),
+        rejected=states.count("rejected"),
+        failed=states.count("failed"),
+    )
+
+
+def _hopeless(decisions: list[Decision]) -> bool:
+    last = decisions[-FAILURES_IN_A_ROW:]
+    return (
+        len(last) == FAILURES_IN_A_ROW and len({(d.state, d.reason) for d in last}) == 1 and last[0].state == "failed"
+    )
+
+
+async def _decide_all(wave: list[Candidate], tools: Toolbox, settings: MineSettings, emit: OnEvent) -> list[Decision]:
+    """Decide a wave's candidates side by side; the decisions in the candidates' order."""
+    turnstile = Turnstile(len(wave))
+    limiter = anyio.CapacityLimiter(settings.jobs)
+    results: dict[int, Decision] = {}
+
+    async def decide(position: int, candidate: Candidate) -> None:
+        async with limiter:
+            decider = _Decider(candidate, tools, settings, emit, turnstile.turn(position))
+            decision, path = await decider.recorded_or_new()
+            await turnstile.leave(position)
+        results[position] = decision
+        emit(Decided(decision=decision, path=path))
+
+    try:
+        async with anyio.create_task_group() as group:
+            for position, candidate in enumerate(wave):
+                group.start_soon(decide, position, candidate)
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from errors
+    return [results[position] for position in range(len(wave))]
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The one error that a person is told: what ended the first candidate ended the others by cancelling them."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+@dataclass(slots=True)
+class _Decider:
+    """One candidate on its way to a decision."""
+
+    candidate: Candidate
+    tools: Toolbox
+    settings: MineSettings
+    emit: OnEvent
+    turn: AbstractAsyncContextManager[None]
+
+    async def recorded_or_new(self) -> tuple[Decision, Path | None]:
+        """What was decided before, if it still holds; else a new decision, under a claim."""
+        store, candidate = self.tools.store, self.candidate
+        while True:
+            recorded = await anyio.to_thread.run_sync(self._recorded)
+            if recorded:
+                return recorded
+            if await anyio.to_thread.run_sync(store.claim, candidate.key, self.tools.run_id):
+                break
+            self.emit(Stage(subject=candidate.title, stage="waiting for another run"))
+            await anyio.sleep(CLAIM_POLL_SECONDS)
+        try:
+            # It may have been decided between the look and the claim.
+            return self._recorded() or await self._new()
+        finally:
+            store.release(candidate.key, self.tools.run_id)
+
+    def _recorded(self) -> tuple[Decision, Path | None] | None:
+        """An earlier decision, if it still holds: a failure never does, a task only while its folder is unchanged."""
+        decision = self.tools.store.decision(self.candidate.key)
+        if decision is None or decision.state == "failed":
+            return None
+        if decision.state == "rejected":
+            return decision, None
+        path = self.tools.tasks_folder / (decision.slug or "")
+        try:
+            same = task_digest(self.tools.tasks.read(path)) == decision.task_digest
+        except AssayError:
+            return None
+        return (decision, path) if same else None
+
+    async def _new(self) -> tuple[Decision, Path | None]:
+        proof = Proof(self.candidate, self.tools, self.settings.proof, self.emit, self.turn)
+        path: Path | None = None
+        try:
+            path = await proof.run()
+            decision = self._decision(proof)
+        except Rejection as rejection:
+            decision = self._decision(proof, reason=rejection.reason, detail=rejection.message)
+        except (DiskFullError, StoreError):
+            raise
+        except InfrastructureError as error:
+            failure = Failure.of(error)
+            text = "\n".join(filter(None, (failure.message, failure.hint, failure.detail)))
+            decision = self._decision(proof, failure=failure.boundary, detail=text)
+        await anyio.to_thread.run_sync(self._record, decision, proof)
+        return decision, path
+
+    def _record(self, decision: Decision, proof: Proof) -> None:
+        self.tools.store.charge(proof.entries)
+        self.tools.store.decide(decision)
+
+    def _decision(self, proof: Proof, *, reason: str = "", failure: str = "", detail: str = "") -> Decision:
+        task = proof.task
+        verified = task is not None and not reason and not failure
+        return Decision(
+            candidate_key=self.candidate.key,
+            title=self.candidate.title,
+            state="verified" if verified else "failed" if failure else "rejected",
+            reason=failure or (Reason(reason).value if reason else None),
+            detail=detail,
+            slug=task.slug if verified and task else None,
+            task_digest=task_digest(task) if verified and task else None,
+            cost=sum((entry.cost for entry in proof.entries), Cost()),
+            decided_at=self.tools.clock.now(),
+        )

@@ -1,0 +1,267 @@
+"""One candidate, from its two trees to a task folder whose tests have been seen to fail and to pass.
+
+The order is by cost: what rejects cheaply comes first. Every step appends to the ledger what it cost; every way out
+but the last is a `Rejection` with its reason or an `InfrastructureError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+
+from assay.core.admission import Admission, Judgement, admit
+from assay.core.causes import acceptable_on_base, cause
+from assay.core.grading import grade
+from assay.core.hashing import task_digest
+from assay.core.interface import needed_names
+from assay.core.packaging_noise import strip_noise
+from assay.core.paths import classify
+from assay.core.prompts import compose as compose_prompt
+from assay.core.protection import protection
+from assay.core.splitting import Split, changed_line_count, split
+from assay.core.task_files import compose as compose_task
+from assay.errors import Rejection, VerifierError
+from assay.model.candidate import Candidate, CandidateContent
+from assay.model.environment import Environment
+from assay.model.event import Log, OnEvent, Stage
+from assay.model.ledger import Cost, LedgerEntry
+from assay.model.reason import Reason
+from assay.model.report import TestReport
+from assay.model.sandbox import Limits
+from assay.model.task import Provenance, Task
+from assay.model.tree import FileState, Tree, changes_between
+from assay.ports.environment import Built
+from assay.ports.framework import Framework, Selection
+from assay.stages.evidence import verify_evidence
+from assay.stages.running import Runner, TestRun, stack
+from assay.stages.toolbox import Toolbox, cost_of
+
+
+@dataclass(frozen=True, slots=True)
+class ProofSettings:
+    """The project's limits for one task."""
+
+    test_limits: Limits = field(default_factory=lambda: Limits(wall_seconds=300))
+    test_seconds: float = 60.0
+    max_changed_files: int = 40
+    max_changed_lines: int = 1500
+    licences: tuple[str, ...] = ()
+    """SPDX identifiers that are allowed; empty for all."""
+    framework: str = "pytest"
+
+
+@dataclass(slots=True)
+class Proof:
+    """The work on one candidate. `entries` and `task` can be read whatever way `run` ended."""
+
+    candidate: Candidate
+    tools: Toolbox
+    settings: ProofSettings
+    emit: OnEvent
+    turn: AbstractAsyncContextManager[None]
+    """The candidate's turn to build its environment."""
+    entries: list[LedgerEntry] = field(default_factory=list)
+    task: Task | None = None
+
+    async def run(self) -> Path:
+        """Prove the candidate and write its task; the folder. Raises Rejection or InfrastructureError."""
+        framework = self.tools.framework(self.settings.framework)
+        content = await self._fetch()
+        base, gold = content.base, strip_noise(content.base, content.gold)
+        parts = self._split(base, gold, framework)
+        async with self._step("split"):
+            base_layer = await self.tools.layers.put(base)
+            hidden_layer = await self.tools.layers.put(parts.hidden) if parts.hidden else None
+            patch = await self.tools.patches.diff(parts.gold)
+        built = await self._environment(content, base_layer)
+        trial = _Trial(
+            self,
+            self.tools.runner(framework),
+            built.environment,
+            base_layer,
+            hidden_layer,
+            Selection(files=self._files(parts, gold, framework), test_seconds=self.settings.test_seconds),
+        )
+        is_protected = protection(
+            framework.protected_patterns(),
+            parts.hidden,
+            base,
+            is_test=framework.is_test_file,
+            is_support=framework.is_support_file,
+        )
+        applied = await trial.runner.apply(patch, base_layer, is_protected)
+        if applied.problem or applied.layer is None:
+            raise VerifierError(f"{self.candidate.title}: the reference change does not apply: {applied.problem}")
+        admission, base_runs, gold_runs = await self._admit(trial, applied.layer, base, gold)
+        async with self._step("write"):
+            self.task = self._compose(content, parts, patch, built.environment, admission, trial.selection)
+            self._cross_check(self.task, base_runs, gold_runs)
+            path = await anyio.to_thread.run_sync(self.tools.tasks.write, self.task, self.tools.tasks_folder)
+            evidence = verify_evidence(
+                self.task, task_digest(self.task), built.environment, admission, base_runs, gold_runs, self.tools.clock
+            )
+            await anyio.to_thread.run_sync(self.tools.tasks.write_evidence, path, evidence)
+        return path
+
+    @asynccontextmanager
+    async def _step(self, stage: str) -> AsyncIterator[list[Cost]]:
+        """A step in the ledger, whatever way it ends; costs of sandboxed work are put into the list."""
+        self.emit(Stage(subject=self.candidate.title, stage=stage))
+        started_at, before = self.tools.clock.now(), self.tools.clock.monotonic()
+        costs: list[Cost] = []
+        outcome = "interrupted"
+        try:
+            yield costs
+            outcome = "ok"
+        except Rejection as rejection:
+            outcome = rejection.reason
+            raise
+        except Exception as error:
+            outcome = f"failure:{getattr(error, 'boundary', 'assay')}"
+            raise
+        finally:
+            spent = sum(costs, Cost())
+            wall = Cost(wall_seconds=max(0.0, self.tools.clock.monotonic() - before - spent.wall_seconds))
+            cost = spent + wall
+            self.entries.append(self.tools.entry(stage, self.candidate.key, started_at, cost, outcome))
+
+    async def _fetch(self) -> CandidateContent:
+        async with self._step("fetch"):
+            content = await self.candidate.load()
+            licence = content.source.licence
+            if self.settings.licences and licence not in self.settings.licences:
+                raise Rejection(Reason.LICENCE, f"licence {licence or 'unknown'} is not on the allow list")
+            return content
+
+    def _split(self, base: Tree, gold: Tree, framework: Framework) -> Split:
+        if not any(framework.is_test_file(path, gold) for path in gold):
+            raise Rejection(Reason.NO_TESTS, "the source carries no tests")
+        patterns = protection(
+            framework.protected_patterns(), (), {}, is_test=lambda *_: False, is_support=lambda *_: False
+        )
+        parts = split(
+            changes_between(base, gold),
+            base,
+            gold,
+            is_test=framework.is_test_file,
+            is_support=framework.is_support_file,
+            is_source=lambda path: classify(path) == "source" and not patterns(path),
+        )
+        if not parts.gold:
+            raise Rejection(Reason.NO_SOURCE_CHANGE, "nothing but tests, documentation and packaging changed")
+        if not parts.tests:
+            raise Rejection(Reason.NO_TEST_CHANGE, "no test changed")
+        lines = changed_line_count(parts.gold)
+        if len(parts.gold) > self.settings.max_changed_files or lines > self.settings.max_changed_lines:
+            raise Rejection(
+                Reason.CHANGE_TOO_LARGE,
+                f"{len(parts.gold)} files and {lines} lines of source changed; the project's limits are "
+                f"{self.settings.max_changed_files} and {self.settings.max_changed_lines}",
+            )
+        return parts
+
+    def _files(self, parts: Split, gold: Tree, framework: Framework) -> tuple[str, ...]:
+        """The changed test files; all of them when only what supports them changed."""
+        if parts.collected:
+            return parts.collected
+        return tuple(sorted(path for path in gold if framework.is_test_file(path, gold)))
+
+    async def _environment(self, content: CandidateContent, base_layer: Path) -> Built:
+        source = content.source
+        async with self.turn, self._step("environment") as costs:
+            built = await self.tools.environments.provide(
+                content.base,
+                base_layer,
+                repository=f"{source.kind}:{source.origin}",
+                date=source.gold_date,
+                name=source.origin,
+            )
+            costs.append(built.cost)
+        for rung in built.rungs:
+            if rung.error:
+                self.emit(Log(subject=self.candidate.title, text=f"{rung.step}: {rung.error}\n{rung.tail}"))
+        return built
+
+    async def _admit(
+        self, trial: _Trial, gold_layer: Path, base: Tree, gold: Tree
+    ) -> tuple[Admission, list[TestReport], list[TestReport]]:
+        """Two runs of each side; the second pair only when the first gives something to confirm."""
+        judgement = Judgement(cause_of=lambda outcome: cause(outcome, base, gold), acceptable=acceptable_on_base)
+        base_runs: list[TestReport] = []
+        gold_runs: list[TestReport] = []
+        for _ in range(2):
+            async with anyio.create_task_group() as group:
+                group.start_soon(trial.run_into, base_runs, "base", None)
+                group.start_soon(trial.run_into, gold_runs, "gold", gold_layer)
+            admission = admit(base_runs, gold_runs, judgement)
+            if admission.reason:
+                raise Rejection(admission.reason, admission.detail)
+        return admission, base_runs, gold_runs
+
+    def _compose(
+        self,
+        content: CandidateContent,
+        parts: Split,
+        patch: bytes,
+        environment: Environment,
+        admission: Admission,
+        selection: Selection,
+    ) -> Task:
+        items = needed_names(content.base, _with(content.base, parts), parts.hidden)
+        prompt = compose_prompt(content.notes, items, project=content.source.origin, changes=parts.gold)
+        if prompt.unusable:
+            raise Rejection(Reason.NO_PROMPT, prompt.unusable)
+        framework = self.tools.framework(self.settings.framework)
+        return compose_task(
+            slug=self.candidate.slug,
+            source=content.source,
+            recipe=environment.recipe,
+            framework=framework.name,
+            test_files=selection.files,
+            hidden=parts.hidden,
+            gold_patch=patch,
+            admission=admission,
+            protected=tuple(framework.protected_patterns()),
+            limits=self.settings.test_limits,
+            provenance=Provenance(instruction=prompt.provenance, tests="maintainers", gold="maintainers"),
+            instruction=prompt.text,
+        )
+
+    def _cross_check(self, task: Task, base_runs: Sequence[TestReport], gold_runs: Sequence[TestReport]) -> None:
+        """The task as written must say of its own runs what they said: a mismatch is a bug of ours."""
+        if not all(grade(task.assay, run).resolved for run in gold_runs):
+            raise Rejection(Reason.GOLD_FAILS, "the reference change does not satisfy the whole verifier")
+        if any(grade(task.assay, run).resolved for run in base_runs):
+            raise VerifierError(f"{task.slug}: the verifier accepts the base")
+
+
+def _with(base: Tree, parts: Split) -> Tree:
+    """The base with the reference change and without its tests."""
+    changed = {change.path: change.new for change in parts.gold}
+    merged: dict[str, FileState | None] = {**base, **changed}
+    return {path: state for path, state in merged.items() if state is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """The runs of one candidate: everything but the layer under test stays the same."""
+
+    proof: Proof
+    runner: Runner
+    environment: Environment
+    base_layer: Path
+    hidden_layer: Path | None
+    selection: Selection
+
+    async def run_into(self, reports: list[TestReport], stage: str, layer: Path | None) -> None:
+        layers = stack(self.environment, self.base_layer, layer, self.hidden_layer)
+        async with self.proof._step(stage) as costs:
+            run: TestRun = await self.runner.test(
+                self.environment, layers, self.selection, self.proof.settings.test_limits
+            )
+            costs.append(cost_of(run.usage))
+        reports.append(run.report)

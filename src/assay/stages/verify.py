@@ -1,0 +1,148 @@
+"""Proving a task folder again from scratch, or judging one candidate on it.
+
+Without a candidate, the reference change must resolve in every run and doing nothing in none; on the base every
+fail-to-pass test must fail and every pass-to-pass test must pass. The proof becomes evidence/verify.json, bound to
+the content that was judged. Nothing of an earlier proof is believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from assay.core.admission import Admission
+from assay.core.hashing import task_digest
+from assay.errors import InfrastructureError
+from assay.model.event import Count, Note, OnEvent, Stage
+from assay.model.ledger import Cost
+from assay.model.report import Status, TestReport
+from assay.model.task import Task
+from assay.model.verdict import Verdict
+from assay.ports.agent import Agent
+from assay.stages.evidence import verify_evidence
+from assay.stages.judging import Judged, Prepared, failed, judge, prepare
+from assay.stages.toolbox import Toolbox
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What came out: one verdict for each agent, and what speaks against the task (empty when it is proved)."""
+
+    verdicts: tuple[Verdict, ...]
+    complaints: tuple[str, ...] = ()
+
+
+async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEvent) -> Verification:
+    """Judge what one agent does with the task at `path`. Raises TaskDefinitionError, PrerequisiteError."""
+    task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    patch = await agent.attempt(task)
+    try:
+        prepared = await _prepare(task, tools, emit)
+    except InfrastructureError as error:
+        return Verification((failed(task.slug, task_digest(task), agent.name, patch, error),))
+    emit(Stage(subject=task.slug, stage=f"verify {agent.name}"))
+    judged = await judge(prepared, agent.name, patch, tools.runner(prepared.framework), all_tests=True)
+    _charge(tools, task, judged.verdict)
+    return Verification((judged.verdict,))
+
+
+async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> Verification:
+    """Prove the task at `path` with `runs` runs of each side. Raises TaskDefinitionError, PrerequisiteError."""
+    task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    oracle, nop = tools.agent("oracle"), tools.agent("nop")
+    patches = {agent.name: await agent.attempt(task) for agent in (oracle, nop)}
+    try:
+        prepared = await _prepare(task, tools, emit)
+    except InfrastructureError as error:
+        digest = task_digest(task)
+        return Verification(tuple(failed(task.slug, digest, name, patches[name], error) for name in patches))
+    judged: dict[str, list[Judged]] = {name: [] for name in patches}
+    for done in range(runs):
+        async with anyio.create_task_group() as group:
+            for name, patch in patches.items():
+                group.start_soon(_judge_into, judged[name], prepared, name, patch, tools, emit)
+        emit(Count(done=done + 1, total=runs))
+    verification = _conclude(task, judged)
+    if not any(verdict.failure for verdict in verification.verdicts):
+        await _write_evidence(path, prepared, judged, verification, tools)
+        for complaint in verification.complaints:
+            emit(Note(text=f"{task.slug}: {complaint}"))
+    return verification
+
+
+async def _prepare(task: Task, tools: Toolbox, emit: OnEvent) -> Prepared:
+    emit(Stage(subject=task.slug, stage="environment"))
+    started_at = tools.clock.now()
+    prepared = await prepare(task, tools)
+    tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
+    return prepared
+
+
+async def _judge_into(
+    results: list[Judged], prepared: Prepared, name: str, patch: bytes, tools: Toolbox, emit: OnEvent
+) -> None:
+    emit(Stage(subject=prepared.task.slug, stage=f"verify {name}"))
+    judged = await judge(prepared, name, patch, tools.runner(prepared.framework))
+    _charge(tools, prepared.task, judged.verdict)
+    results.append(judged)
+
+
+def _charge(tools: Toolbox, task: Task, verdict: Verdict) -> None:
+    cost = Cost(cpu_seconds=verdict.cpu_seconds, wall_seconds=verdict.wall_seconds)
+    outcome = f"failure:{verdict.failure.boundary}" if verdict.failure else verdict.reason or "ok"
+    tools.store.charge([tools.entry("verify", task.slug, tools.clock.now(), cost, outcome, verdict.agent)])
+
+
+def _conclude(task: Task, judged: dict[str, list[Judged]]) -> Verification:
+    """One verdict an agent: a failure before all, then the run that speaks against the task."""
+    verdicts, complaints = [], []
+    for name, results in judged.items():
+        wanted = name == "oracle"
+        verdicts.append(
+            next((j.verdict for j in results if j.verdict.failure), None)
+            or next((j.verdict for j in results if j.verdict.resolved is not wanted), results[0].verdict)
+        )
+        if len({j.verdict.resolved for j in results if not j.verdict.failure}) > 1:
+            complaints.append(f"runs of {name} disagree")
+    by_name = dict(zip(judged, verdicts, strict=True))
+    if by_name["oracle"].resolved is False:
+        complaints.append(f"the reference change does not resolve the task: {by_name['oracle'].reason}")
+    if by_name["nop"].resolved is True:
+        complaints.append("doing nothing resolves the task")
+    complaints += _base_complaints(task, [j.report for j in judged["nop"] if j.report])
+    return Verification(tuple(verdicts), tuple(complaints))
+
+
+def _base_complaints(task: Task, reports: Sequence[TestReport]) -> list[str]:
+    """What the runs without the change show against the task's lists."""
+    complaints = []
+    for report in reports:
+        passing = [i for i in task.assay.fail_to_pass if report.status(i) is Status.PASSED]
+        failing = [i for i in task.assay.pass_to_pass if report.status(i) not in (Status.PASSED, Status.MISSING)]
+        if passing:
+            complaints.append(f"passes without the change, though listed as fail-to-pass: {passing[0]}")
+        if failing:
+            complaints.append(f"fails without the change, though listed as pass-to-pass: {failing[0]}")
+    return list(dict.fromkeys(complaints))
+
+
+async def _write_evidence(
+    path: Path, prepared: Prepared, judged: dict[str, list[Judged]], verification: Verification, tools: Toolbox
+) -> None:
+    runs = {name: [j.report for j in results if j.report] for name, results in judged.items()}
+    if not runs["nop"] or not runs["oracle"]:
+        return
+    evidence = verify_evidence(
+        prepared.task,
+        prepared.digest,
+        prepared.environment,
+        Admission(causes=tuple((i, "") for i in prepared.task.assay.fail_to_pass)),
+        runs["nop"],
+        runs["oracle"],
+        tools.clock,
+    )
+    data = evidence.data | {"proved": not verification.complaints, "complaints": list(verification.complaints)}
+    await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence.model_copy(update={"data": data}))
