@@ -22,12 +22,12 @@ import anyio
 import anyio.to_thread
 
 from assay.adapters.files import give_to_sandbox, sandbox_uid
-from assay.adapters.process import Finished, Program, Running, run
+from assay.adapters.process import Finished, Program, Running, output_of, run
 from assay.adapters.sandbox import host, overlay, sessions, staging
 from assay.adapters.sandbox.groups import make_groups, remove_groups, usable_groups
 from assay.adapters.sandbox.limits import Watch
 from assay.adapters.sandbox.messages import is_full, parse_statuses, signal_of
-from assay.errors import DiskFullError, SandboxError
+from assay.errors import DiskFullError, InfrastructureError, PrerequisiteError, SandboxError
 from assay.model.sandbox import MIB, Command, ExecResult, Mount, SandboxSpec, Usage
 from assay.model.tree import FileChange
 from assay.ports.sandbox import Finding, Session
@@ -79,6 +79,12 @@ class BubblewrapSession:
                 watch = Watch(self._spec.limits, groups, self._uppers())
                 finished = await run(self._program(command, groups), on_tick=watch.tick, on_kill=_kill_inner)
                 return await self._result(finished, watch)
+            except OSError as error:
+                raise _no_folder(self._folder, error) from error
+            except InfrastructureError as error:
+                if isinstance(error, SandboxError | DiskFullError):
+                    raise
+                raise SandboxError(error.message, hint=error.hint, **error.context) from error
             finally:
                 with anyio.CancelScope(shield=True):
                     await remove_groups(groups)
@@ -124,11 +130,7 @@ class BubblewrapSession:
         notes = finished.stderr.decode(errors="replace").strip()
         stopped = await watch.verdict(finished, is_full(notes), status.get("exit-code"))
         if "exit-code" not in status and stopped is None:
-            if "No space left on device" in notes:
-                raise DiskFullError("no space left on the disk to start a sandbox", hint="free some space")
-            raise SandboxError(
-                f"the sandbox broke: {notes[-500:] or 'no message'}", hint="run: assay doctor", tail=notes
-            )
+            raise _broken(notes)
         code = status.get("exit-code")
         killed = signal_of(code, notes) if finished.stopped is None else signal.SIGKILL
         outputs = finished.outputs
@@ -174,7 +176,8 @@ class BubblewrapSession:
         index = self._index(target)
         async with self._lock:
             upper = self._folder / "up" / str(index)
-            await anyio.to_thread.run_sync(overlay.freeze, upper, destination)
+            if not await anyio.to_thread.run_sync(overlay.freeze, upper, destination):
+                await _copy_layer(upper, destination)
             await anyio.to_thread.run_sync(sessions.remove_tree, upper)
             await anyio.to_thread.run_sync(sessions.remove_tree, self._folder / "wk" / str(index))
             self._fresh(index)
@@ -235,6 +238,15 @@ class BubblewrapSandbox:
         return await diagnosis.findings(self, self._controllers())
 
 
+def _broken(notes: str) -> Exception:
+    """The error for a sandbox that did not come up, by its last words."""
+    if "No space left on device" in notes:
+        return DiskFullError("no space left on the disk to start a sandbox", hint="free some space")
+    if "bwrap" in notes and "not found" in notes:
+        return PrerequisiteError("bubblewrap is not installed", hint="apt-get install bubblewrap", program="bwrap")
+    return SandboxError(f"the sandbox broke: {notes[-500:] or 'no message'}", hint="run: assay doctor", tail=notes)
+
+
 def _depth(mount: Mount) -> int:
     return len(Path(mount.target).parts)
 
@@ -243,6 +255,19 @@ def _no_folder(place: Path, error: OSError) -> SandboxError | DiskFullError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFullError(f"no space left below {place}", hint="free some space, then run the same command again")
     return SandboxError(f"cannot prepare a sandbox in {place}: {error.strerror}", hint="is the folder writable?")
+
+
+async def _copy_layer(upper: Path, destination: Path) -> None:
+    """Copy an upper layer to another file system: whiteouts, attributes and owners too, whole or not at all."""
+    making = destination.with_name(f".{destination.name}.{upper.parent.parent.name}")
+    try:
+        await output_of(
+            ["cp", "--archive", "--no-target-directory", str(upper), str(making)], env=HOST_PATH, wall_seconds=3600
+        )
+        await anyio.to_thread.run_sync(overlay.freeze, making, destination)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(sessions.remove_tree, making)
 
 
 async def _kill_inner(running: Running) -> None:

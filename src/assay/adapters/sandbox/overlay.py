@@ -272,3 +272,17 @@ def freeze(upper: Path, destination: Path) -> bool:
         if not destination.exists():
             raise
     return True
+
+
+def contents(upper: Path, bound_bytes: int) -> dict[str, FileState]:
+    """All files of a tree. Raises SandboxError when it holds more than `bound_bytes`."""
+    return {change.path: change.new for change in changes(upper, (), bound_bytes) if change.new is not None}
+
+
+def merged(layers: Sequence[Path]) -> dict[str, FileState]:
+    """All files that some layers show together, topmost first."""
+    walk = _Walk(_Budget(0))
+    folders = tuple(str(layer) for layer in layers)
+    for name in {inner.name for layer in layers for inner in layer.iterdir()}:
+        _take_lower(walk, _look(folders, name), name)
+    return walk.old

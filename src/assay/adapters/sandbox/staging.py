@@ -77,7 +77,7 @@ def _source(index: int, mount: Mount, place: Path) -> str | None:
     return f"overlay {target} overlay {options},userxattr,X-mount.mkdir 0 0"
 
 
-def plan(spec: SandboxSpec, folder: Path, extra_hidden: Sequence[str]) -> Stage:
+def plan(spec: SandboxSpec, folder: Path, hidden: Sequence[str]) -> Stage:
     """Lay out a session whose own bytes live in `folder`. Raises SandboxError for a mount that makes no sense."""
     layers = [layer for mount in spec.mounts for layer in mount.layers]
     place = choose_stage([folder, *layers])
@@ -91,8 +91,8 @@ def plan(spec: SandboxSpec, folder: Path, extra_hidden: Sequence[str]) -> Stage:
             lines.append(line)
         binds += ["--bind" if mount.writable else "--ro-bind", f"{place}/{index}", mount.target]
     lines.append(f"{_escape(str(folder / 'etc'))} {place}/etc none bind,X-mount.mkdir 0 0")
-    for hidden in (*extra_hidden, *spec.hidden):
-        binds += ["--tmpfs", hidden, "--remount-ro", hidden]
+    for hidden_place in hidden:
+        binds += ["--tmpfs", hidden_place, "--remount-ro", hidden_place]
     return Stage(place, "\n".join(lines) + "\n", tuple(binds))
 
 
