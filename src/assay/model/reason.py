@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """Tests went over memory, process, disk or output limits."""
     LEAK = "leak"
     """The prompt cannot be written without giving the change away."""
+    NO_PROMPT = "no-prompt"
+    """Neither the maintainers' words nor the tests say what is wanted."""
     NEEDS_NETWORK = "needs-network"
     """Tests need the network."""
     LICENCE = "licence"

@@ -14,7 +14,7 @@ from pathlib import Path
 import anyio
 
 from assay.core.admission import Admission, Judgement, admit
-from assay.core.causes import acceptable_on_base, cause
+from assay.core.causes import acceptable, classifier
 from assay.core.grading import grade
 from assay.core.hashing import task_digest
 from assay.core.interface import needed_names
@@ -190,7 +190,7 @@ class Proof:
         self, trial: _Trial, gold_layer: Path, base: Tree, gold: Tree
     ) -> tuple[Admission, list[TestReport], list[TestReport]]:
         """Two runs of each side; the second pair only when the first gives something to confirm."""
-        judgement = Judgement(cause_of=lambda outcome: cause(outcome, base, gold), acceptable=acceptable_on_base)
+        judgement = Judgement(cause_of=classifier(base, gold), acceptable=acceptable)
         base_runs: list[TestReport] = []
         gold_runs: list[TestReport] = []
         for _ in range(2):
@@ -212,7 +212,14 @@ class Proof:
         selection: Selection,
     ) -> Task:
         items = needed_names(content.base, _with(content.base, parts), parts.hidden)
-        prompt = compose_prompt(content.notes, items, project=content.source.origin, changes=parts.gold)
+        prompt = compose_prompt(
+            content.notes,
+            items,
+            project=content.source.origin,
+            revision=content.source.base_revision,
+            changes=parts.gold,
+            fail_to_pass=admission.fail_to_pass,
+        )
         if prompt.unusable:
             raise Rejection(Reason.NO_PROMPT, prompt.unusable)
         framework = self.tools.framework(self.settings.framework)

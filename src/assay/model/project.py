@@ -1,0 +1,26 @@
+"""A project's settings, as they stand in `assay.toml`."""
+
+from __future__ import annotations
+
+from assay.model.base import Frozen
+
+
+class ProjectSettings(Frozen):
+    """What a project may decide. Everything has a default; an empty file is a valid one."""
+
+    tasks: str = "tasks"
+    """Folder of the tasks, relative to the project."""
+    jobs: int = 0
+    """Candidates in work at a time; 0 for one a core."""
+    licences: tuple[str, ...] = ()
+    """SPDX identifiers that are allowed; empty for all."""
+    max_changed_files: int = 40
+    """A change of more source files is rejected."""
+    max_changed_lines: int = 1500
+    """A change of more source lines is rejected."""
+    run_seconds: float = 300.0
+    """Wall time of one run of a candidate's tests."""
+    test_seconds: float = 60.0
+    """Wall time of a single test."""
+    memory_mib: int = 4096
+    """Memory of one run."""
