@@ -1,1 +1,347 @@
-"""Settings and wiring; the only reader of environment variables."""
+"""Settings and wiring: which adapter serves which port. The only reader of environment variables.
+
+The functions here are the use cases that a front end calls (`assay.cli.interface.App`).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from assay.adapters.clock import SystemClock
+from assay.adapters.environment.interpreters import Interpreters
+from assay.adapters.environment.uv import Index, UvEnvironments
+from assay.adapters.format.harbor import HarborFormat
+from assay.adapters.patch.git import GitPatchWriter
+from assay.adapters.registry import Registry
+from assay.adapters.source.downloads import Connection
+from assay.adapters.store.database import open_store
+from assay.adapters.store.layers import LayerStore
+from assay.adapters.store.project import STATE, init_project, read_settings
+from assay.core.hashing import task_digest
+from assay.core.staleness import is_stale
+from assay.errors import AssayError, InputError, PrerequisiteError
+from assay.model.event import Note, OnEvent
+from assay.model.ledger import Cost
+from assay.model.options import MineOptions, VerifyOptions
+from assay.model.project import ProjectSettings
+from assay.model.sandbox import Limits
+from assay.model.summary import (
+    CandidateView,
+    EvidenceLine,
+    FunnelLine,
+    MineSummary,
+    StatusReport,
+    TaskLine,
+    TaskView,
+)
+from assay.model.verdict import Verdict
+from assay.ports.agent import Agent
+from assay.ports.framework import Framework
+from assay.ports.sandbox import Finding, Sandbox
+from assay.ports.source import Query, Source
+from assay.ports.store import Store
+from assay.stages.mine import MineSettings
+from assay.stages.mine import mine as mine_stage
+from assay.stages.prove import ProofSettings
+from assay.stages.toolbox import Toolbox
+from assay.stages.verify import verify_candidate, verify_task
+
+EVIDENCE_STAGES = ("verify", "audit", "difficulty", "review")
+CANDIDATES_PER_TASK = 8
+MIN_CANDIDATES = 20
+"""Without --max-candidates, so many candidates are looked at for each task wanted, and never fewer than this."""
+
+__all__ = ["diagnose", "init_project", "mine", "show", "status", "verify"]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says. Read once, here."""
+
+    home: Path
+    path: str
+    cache: Path
+    pyenv_root: Path | None
+    uv_pythons: Path | None
+    certificates: Path | None
+    proxy: str | None
+    index_url: str
+    package_index: str
+    fetch_environment: Mapping[str, str]
+
+
+def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
+    """Settings from environment variables (the process's own unless given)."""
+    env = dict(os.environ) if variables is None else dict(variables)  # noqa: TID251  the one place
+
+    def folder(name: str) -> Path | None:
+        return Path(env[name]) if env.get(name) else None
+
+    home = folder("HOME") or Path.home()
+    kept = ("SSH_AUTH_SOCK", "GIT_SSL_CAINFO", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "no_proxy")
+    return Settings(
+        home=home,
+        path=env.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
+        cache=(folder("XDG_CACHE_HOME") or home / ".cache") / "assay",
+        pyenv_root=folder("PYENV_ROOT"),
+        uv_pythons=folder("UV_PYTHON_INSTALL_DIR"),
+        certificates=folder("SSL_CERT_FILE"),
+        proxy=env.get("HTTPS_PROXY") or env.get("https_proxy"),
+        index_url=env.get("ASSAY_INDEX_URL", "https://pypi.org"),
+        package_index=env.get("UV_DEFAULT_INDEX", ""),
+        fetch_environment={name: env[name] for name in kept if env.get(name)},
+    )
+
+
+def _uv() -> Path:
+    try:
+        from uv import find_uv_bin
+
+        return Path(find_uv_bin())
+    except (ImportError, FileNotFoundError) as error:
+        raise PrerequisiteError("uv is not installed beside assay", hint="type: pip install uv") from error
+
+
+def _sandbox(registry: Registry, name: str, state: Path, *, unsafe: bool) -> Sandbox:
+    make = registry.load("sandbox", name)
+    sandbox: Sandbox = make(state / "sandboxes", i_know=unsafe) if name == "none" else make(state / "sandboxes")
+    return sandbox
+
+
+@asynccontextmanager
+async def _toolbox(state: Path, tasks_folder: Path, sandbox_name: str, *, unsafe: bool) -> AsyncIterator[Toolbox]:
+    """One of each port, under a run that is closed whatever way the work ends."""
+    settings, registry, clock = load_settings(), Registry(), SystemClock()
+    store = open_store(state / "assay.db", state / "blobs")
+    run_id = store.begin_run(sys.argv[1:], clock.now())
+    code = 1
+    try:
+        sandbox = _sandbox(registry, sandbox_name, state, unsafe=unsafe)
+        await sandbox.reap(store.live_runs())
+        interpreters = Interpreters(
+            home=settings.home,
+            path=settings.path,
+            pyenv_root=settings.pyenv_root,
+            uv_folder=settings.uv_pythons,
+        )
+        environments = UvEnvironments(
+            state / "environments",
+            sandbox,
+            store,
+            await interpreters.find(),
+            uv_path=_uv(),
+            index=Index(settings.package_index, settings.certificates),
+            label=run_id,
+        )
+        frameworks: dict[str, Framework] = {}
+
+        def framework(name: str) -> Framework:
+            if name not in frameworks:
+                frameworks[name] = registry.load("framework", name)()
+            return frameworks[name]
+
+        def agent(name: str) -> Agent:
+            made: Agent = registry.load("agent", name)()
+            return made
+
+        yield Toolbox(
+            run_id=run_id,
+            sandbox=sandbox,
+            layers=LayerStore(state / "layers"),
+            environments=environments,
+            patches=GitPatchWriter(),
+            store=store,
+            tasks=HarborFormat(),
+            clock=clock,
+            source=_sources(registry, state / "cache", settings),
+            framework=framework,
+            agent=agent,
+            tasks_folder=tasks_folder,
+        )
+        code = 0
+    finally:
+        store.end_run(run_id, clock.now(), code)
+        store.close()
+
+
+class _sources:
+    """Sources by kind, made when first asked for."""
+
+    def __init__(self, registry: Registry, cache: Path, settings: Settings) -> None:
+        self._registry, self._cache, self._settings = registry, cache, settings
+        self._made: dict[str, Source] = {}
+
+    def __call__(self, kind: str) -> Source:
+        if kind not in self._made:
+            make = self._registry.load("source", kind)
+            settings, cache = self._settings, self._cache / kind
+            if kind == "pypi":
+                connection = Connection(ca_file=settings.certificates, proxy=settings.proxy)
+                self._made[kind] = make(cache, index_url=settings.index_url, connection=connection)
+            elif kind == "git":
+                self._made[kind] = make(cache, environment=settings.fetch_environment)
+            else:
+                self._made[kind] = make(cache)
+        return self._made[kind]
+
+
+def _jobs(asked: int | None, settings: ProjectSettings) -> int:
+    return asked or settings.jobs or len(os.sched_getaffinity(0))
+
+
+async def mine(options: MineOptions, project_dir: Path, on_event: OnEvent) -> MineSummary:
+    """See `assay.cli.interface.App`."""
+    settings = read_settings(project_dir)
+    kind, colon, origin = options.source.partition(":")
+    if not colon or not origin:
+        raise InputError(
+            f"{options.source!r} does not name a source",
+            hint="write pypi:NAME or git:PATH_OR_URL, such as pypi:python-slugify",
+        )
+    max_candidates = options.max_candidates
+    if max_candidates is None and options.limit is not None:
+        max_candidates = max(MIN_CANDIDATES, CANDIDATES_PER_TASK * options.limit)
+    proof = ProofSettings(
+        test_limits=Limits(wall_seconds=settings.run_seconds, memory_mib=settings.memory_mib),
+        test_seconds=settings.test_seconds,
+        max_changed_files=settings.max_changed_files,
+        max_changed_lines=settings.max_changed_lines,
+        licences=settings.licences,
+    )
+    mining = MineSettings(options.limit, max_candidates, _jobs(options.jobs, settings), proof)
+    query = Query(origin, options.since, options.until, options.revisions)
+    state = project_dir / STATE
+    unsafe = options.i_know_it_is_unsafe
+    async with _toolbox(state, project_dir / settings.tasks, options.sandbox, unsafe=unsafe) as tools:
+        return await mine_stage(kind, query, tools, mining, on_event)
+
+
+async def verify(options: VerifyOptions, project_dir: Path | None, on_event: OnEvent) -> list[Verdict]:
+    """See `assay.cli.interface.App`."""
+    state = project_dir / STATE if project_dir else load_settings().cache
+    folder = options.task.parent
+    async with _toolbox(state, folder, options.sandbox, unsafe=options.i_know_it_is_unsafe) as tools:
+        if options.patch is not None:
+            patch = await _read_patch(options.patch)
+            agent: Agent = Registry().load("agent", "patch")(patch)
+            verification = await verify_candidate(options.task, agent, tools, on_event)
+        elif options.agent is not None:
+            verification = await verify_candidate(options.task, tools.agent(options.agent), tools, on_event)
+        else:
+            verification = await verify_task(options.task, options.runs, tools, on_event)
+    if verification.complaints:
+        on_event(Note(text=f"{options.task.name} is not proved: {verification.complaints[0]}"))
+    return list(verification.verdicts)
+
+
+async def _read_patch(path: Path) -> bytes:
+    try:
+        return await anyio.Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read the patch {path}: {error.strerror}", hint="check the path") from error
+
+
+def status(project_dir: Path) -> StatusReport:
+    """See `assay.cli.interface.App`."""
+    settings = read_settings(project_dir)
+    state = project_dir / STATE
+    store = open_store(state / "assay.db", state / "blobs")
+    try:
+        tasks = tuple(
+            _task_line(project_dir / settings.tasks / (d.slug or ""), d.slug or "", d.task_digest, d.cost)
+            for d in store.decisions()
+            if d.state == "verified"
+        )
+        return StatusReport(
+            project=project_dir,
+            funnel=tuple(FunnelLine(r.state, r.reason, r.count, r.cost) for r in store.funnel()),  # type: ignore[arg-type]
+            tasks=tasks,
+            running=tuple(store.live_runs()),
+            shared_bytes=sum(_disk_bytes(state / name) for name in ("environments", "layers")),
+        )
+    finally:
+        store.close()
+
+
+def _task_line(path: Path, slug: str, digest: str | None, cost: Cost) -> TaskLine:
+    try:
+        stale = task_digest(HarborFormat().read(path)) != digest
+    except AssayError:
+        stale = True
+    return TaskLine(slug, path, cost, stale)
+
+
+def _disk_bytes(folder: Path) -> int:
+    """Bytes on disk below a folder; files that share their bytes count once."""
+    seen: set[tuple[int, int]] = set()
+    total = 0
+    for above, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            try:
+                found = os.lstat(Path(above) / name)
+            except OSError:
+                continue
+            if (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                total += found.st_blocks * 512
+    return total
+
+
+def show(project_dir: Path | None, what: str) -> TaskView | CandidateView:
+    """See `assay.cli.interface.App`."""
+    folder = Path(what)
+    if not folder.is_dir() and project_dir is not None:
+        folder = project_dir / read_settings(project_dir).tasks / what
+    state = project_dir / STATE if project_dir else None
+    store = open_store(state / "assay.db", state / "blobs") if state and state.is_dir() else None
+    try:
+        if folder.is_dir():
+            return _task_view(folder, store)
+        decision = store.decision(what) if store else None
+        if decision is None or store is None:
+            raise InputError(
+                f"there is no task and no candidate {what!r}",
+                hint="give a task's folder or slug, or a candidate's key; `assay status` lists them",
+            )
+        return CandidateView(decision, tuple(store.ledger(what)), decision.detail)
+    finally:
+        if store:
+            store.close()
+
+
+def _task_view(folder: Path, store: Store | None) -> TaskView:
+    tasks = HarborFormat()
+    task = tasks.read(folder)
+    digest = task_digest(task)
+    found = [tasks.read_evidence(folder, stage) for stage in EVIDENCE_STAGES]
+    keys = [d.candidate_key for d in store.decisions() if d.slug == task.slug] if store else []
+    return TaskView(
+        path=folder,
+        task=task,
+        digest=digest,
+        evidence=tuple(EvidenceLine(e, is_stale(e, digest)) for e in found if e),
+        ledger=tuple(entry for key in [*keys, task.slug] for entry in (store.ledger(key) if store else ())),
+    )
+
+
+async def diagnose() -> list[Finding]:
+    """See `assay.cli.interface.App`."""
+    settings, registry = load_settings(), Registry()
+    findings = await _sandbox(registry, "bubblewrap", settings.cache, unsafe=False).diagnose()
+    interpreters = await Interpreters(
+        home=settings.home, path=settings.path, pyenv_root=settings.pyenv_root, uv_folder=settings.uv_pythons
+    ).find()
+    versions = ", ".join(i.version for i in interpreters)
+    findings.append(
+        Finding("interpreters", bool(interpreters), versions or "none found", "type: apt-get install python3")
+    )
+    git = next((p for p in settings.path.split(":") if (Path(p) / "git").exists()), "")
+    findings.append(Finding("git", bool(git), f"{git}/git" if git else "not found", "type: apt-get install git"))
+    return findings

@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from sqlalchemy import RowMapping
+
 from assay.model.ledger import Cost, Decision, LedgerEntry
 from assay.ports.store import FunnelRow
 
-Row = Mapping[str, Any]
+Row = RowMapping
 
 
 def moment_text(moment: datetime) -> str:

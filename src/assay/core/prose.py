@@ -1,0 +1,92 @@
+"""Cleaning what maintainers wrote: changelog entries and commit messages, without headings and housekeeping."""
+
+from __future__ import annotations
+
+import re
+
+BULLET = re.compile(r"^\s{0,6}(?:[-*+•]|\d+[.)])\s+")
+HEADING = re.compile(r"^\s*(?:#{1,6}\s|[=\-~^*\"'`#+_.:]{3,}\s*$)")
+UNDERLINE = re.compile(r"^\s*[=\-~^*\"'`#+_.:]{3,}\s*$")
+VERSION_LINE = re.compile(
+    r"^\W*(?:version|release[ds]?|v)?\W*\d+\.\d+[\w.+!-]*\W*(?:[(\[]?\s*(?:released?|unreleased|\d{4}|[A-Z][a-z]+ \d).*)?$",
+    re.IGNORECASE,
+)
+SECTION_WORDS = re.compile(
+    r"^\W*(?:added|changed|fixed|fixes|bug ?fixes|bugs?|features?|new features?|improvements?|enhancements?|removed|"
+    r"deprecat\w*|security|misc\w*|other|changes?|what'?s (?:new|changed)|highlights|notes?|breaking changes?|"
+    r"support|performance|internal|documentation|docs)\W*$",
+    re.IGNORECASE,
+)
+TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|cc|acked-by|tested-by|pr-url|"
+                     r"full changelog|see also)\b.*$", re.IGNORECASE | re.MULTILINE)  # fmt: skip
+CHORE = re.compile(
+    r"\b(?:bump(?:ed|s)?|release notes?|changelog|readme|travis|appveyor|github actions?|pre-commit|dependabot|"
+    r"codecov|coverage|tox\.ini|setup\.py|setup\.cfg|pyproject|packaging|wheels?|badge|typo|typos|linting|flake8|ruff|black|"
+    r"mypy|sphinx|read ?the ?docs|contributing|licen[cs]e|copyright|sdist|conda|docker|poetry|hatch\w*|"
+    r"(?:drop(?:ped)?|remov\w+|add(?:ed)?|end\w*)\W+(?:official )?(?:support (?:for )?)?python|support (?:for )?python|"
+    r"python \d\.\d+|documentation|docs?|ci|type hints?|typing|annotations?|thanks to all|contributors)\b",
+    re.IGNORECASE,
+)
+NOISE = (
+    (re.compile(r"!?\[([^\]]*)\]\((?:https?:[^)]*|#[^)]*)\)"), r"\1"),
+    (re.compile(r"`([^`<]+?)\s*<[^>]+>`_{1,2}"), r"\1"),
+    (re.compile(r":(?:\w+:)?(?:func|meth|class|mod|attr|exc|obj|ref|doc|term|data|const|py:\w+):`~?([^`]+)`"), r"`\1`"),
+    (re.compile(r":(?:issue|pr|pull|gh|bug|user|ghissue|ghpull|commit|cve)s?:`[^`]*`"), ""),
+    (re.compile(r"``([^`]+)``"), r"`\1`"),
+    (re.compile(r"\bhttps?://\S+"), ""),
+    (re.compile(r"\(?\b(?:see|closes?|closed|fix(?:es|ed)?|resolves?|refs?|via|in|from|issue|issues|pr|pull request|gh|bug)"
+                r"[:\s]*(?:(?:,|and|&)?\s*(?:#|gh-|GH-|bpo-)\d+)+\)?", re.IGNORECASE), ""),
+    (re.compile(r"[(\[]?\s*(?:#|gh-|GH-|!)\d{1,6}(?:\s*(?:,|and|&|/)\s*(?:#|gh-|GH-|!)\d{1,6})*\s*[)\]]?"), ""),
+    (re.compile(r"[,(\[]?\s*(?:thanks?(?: to)?|thank you|patch by|contributed by|reported by|courtesy of|by|h/t)[:,]?\s+"
+                r"(?:@[\w-]+|[A-Z]\w+ [A-Z]\w+)(?:[ ,]*(?:and|&)?\s*@[\w-]+)*[^.;)\]]*[)\].]?", re.IGNORECASE), ""),
+    (re.compile(r"(?<![\w`])@[A-Za-z][\w-]+"), ""),
+    (re.compile(r"\b[0-9a-f]{7,40}\b(?=\s|$|[).,])"), ""),
+    (re.compile(r"\(\s*[,;]?\s*\)|\[\s*\]"), ""),
+    (re.compile(r"\s+([.,;:])"), r"\1"),
+    (re.compile(r"[ \t]{2,}"), " "),
+)  # fmt: skip
+
+
+def entries(text: str) -> list[str]:
+    """The separate points of a changelog entry, cleaned, in order; headings, versions and housekeeping left out."""
+    return [cleaned for raw in _points(TRAILER.sub("", text)) if (cleaned := clean(raw)) and not is_chore(cleaned)]
+
+
+def clean(text: str) -> str:
+    """One point without links, numbers of issues, thanks and markup of other systems; empty when nothing is left."""
+    for pattern, replacement in NOISE:
+        text = pattern.sub(replacement, text)
+    text = re.sub(r"^\*\*(?:[Bb]ug ?fix|[Ff]eature|[Ff]ixed|[Aa]dded)\*\*:?\s*", "", text.strip(" \t-–—*:;,"))
+    text = re.sub(r"\s*\n\s*", " ", text).strip(" \t-–—*:;,")
+    if len(text) < 8 or not re.search(r"[A-Za-z]{3}", text) or VERSION_LINE.match(text):
+        return ""
+    return text[0].upper() + text[1:] if not text.startswith("`") else text
+
+
+def is_chore(point: str) -> bool:
+    """Whether a point is about the project's household and not about what it does."""
+    found = CHORE.search(re.sub(r"`[^`]*`", "", point))
+    return bool(found) and (found.start() < 60 or len(point) < 100)
+
+
+def _points(text: str) -> list[str]:
+    """Bullets with their continuation lines, and paragraphs between them."""
+    points: list[str] = []
+    current: list[str] = []
+    lines = text.replace("\r\n", "\n").expandtabs(4).split("\n")
+    for number, line in enumerate(lines):
+        following = lines[number + 1] if number + 1 < len(lines) else ""
+        heading = HEADING.match(line) or VERSION_LINE.match(line) or SECTION_WORDS.match(line)
+        directive = line.lstrip().startswith(".. ")
+        titled = (
+            bool(UNDERLINE.match(following)) and bool(line.strip()) and len(following.strip()) >= len(line.strip()) - 1
+        )
+        if not line.strip() or heading or titled or directive or BULLET.match(line):
+            if current:
+                points.append("\n".join(current))
+            current = [BULLET.sub("", line)] if BULLET.match(line) and not UNDERLINE.match(line) else []
+            continue
+        current.append(line.strip())
+    if current:
+        points.append("\n".join(current))
+    return points
