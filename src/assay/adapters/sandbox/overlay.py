@@ -11,6 +11,7 @@ import contextlib
 import errno
 import os
 import stat
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -286,3 +287,34 @@ def merged(layers: Sequence[Path]) -> dict[str, FileState]:
     for name in {inner.name for layer in layers for inner in layer.iterdir()}:
         _take_lower(walk, _look(folders, name), name)
     return walk.old
+
+
+def write_layer(changed: Sequence[FileChange], destination: Path) -> None:
+    """Write changes as a layer, deletions as whiteouts, whole or not at all; one that exists stays as it is."""
+    if destination.exists():
+        return
+    destination.parent.mkdir(parents=True, exist_ok=True)
+    making = Path(tempfile.mkdtemp(dir=destination.parent, prefix="."))
+    making.chmod(0o755)
+    for change in changed:
+        file = making / change.path
+        if change.new is not None:
+            write_state(file, change.new)
+        elif not os.path.lexists(file):
+            with contextlib.suppress(FileExistsError, NotADirectoryError):  # a file took the folder's place
+                file.parent.mkdir(parents=True, exist_ok=True)
+                os.mknod(file, stat.S_IFCHR, os.makedev(0, 0))
+    freeze(making, destination)
+
+
+def write_state(file: Path, state: FileState) -> None:
+    """Write one file of a tree that only we touch; a whiteout on the way gives room."""
+    for parent in reversed(file.parents):
+        if parent.exists() and is_whiteout(parent.lstat()):
+            parent.unlink()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    if state.mode == "120000":
+        file.symlink_to(os.fsdecode(state.data))
+        return
+    file.write_bytes(state.data)
+    file.chmod(0o755 if state.mode == "100755" else 0o644)

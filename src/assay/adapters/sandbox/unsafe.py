@@ -8,11 +8,8 @@ programs that name a target by its absolute path fail.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
-import stat
-import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,6 +25,7 @@ from assay.model.sandbox import MIB, Command, ExecResult, Mount, SandboxSpec, St
 from assay.model.tree import FileChange, FileState, changes_between
 from assay.ports.sandbox import Finding, Session
 
+MORE_THAN_ANY_DISK = 1 << 62
 PATH = "/usr/local/bin:/usr/bin:/bin"
 NO_ISOLATION = "nothing is isolated: the command sees and may do what the user may"
 NO_TARGET = "a mount's target does not exist as a path"
@@ -115,13 +113,7 @@ class UnsafeSession:
         place = self._place(index)
         place.mkdir()
         for path, state in self._base(mount).items():
-            file = place / path
-            file.parent.mkdir(parents=True, exist_ok=True)
-            if state.mode == "120000":
-                file.symlink_to(os.fsdecode(state.data))
-            else:
-                file.write_bytes(state.data)
-                file.chmod(0o755 if state.mode == "100755" else 0o644)
+            overlay.write_state(place / path, state)
 
     def _place(self, index: int) -> Path:
         return self._folder / f"mount{index}"
@@ -145,9 +137,14 @@ class UnsafeSession:
         env |= {name: ":".join(map(self.translate, value.split(":"))) for name, value in given.items()}
         workdir = Path(self.translate(command.workdir or self._spec.workdir))
         argv = tuple(self.translate(word) if word.startswith("/") else word for word in command.argv)
+
+        def whole(numbers: Mapping[str, int]) -> list[str]:
+            channel = {"ASSAY_CHANNEL_FD": str(numbers["channel"])} if command.channel else {}
+            return ["env", "-i", "--", *(f"{name}={value}" for name, value in {**env, **channel}.items()), *argv]
+
         program = Program(
-            argv=("/bin/sh", "-c", 'exec "$@"', "sh", *argv),
-            env=env,
+            argv=whole,
+            env={"PATH": PATH},
             cwd=workdir,
             stdin=command.stdin,
             wall_seconds=min(limits.wall_seconds, command.wall_seconds or limits.wall_seconds),
@@ -156,7 +153,7 @@ class UnsafeSession:
         )
         async with self._lock:
             done = await run(program)
-            weight = await anyio.to_thread.run_sync(overlay.weigh, self._places(), sys_max())
+            weight = await anyio.to_thread.run_sync(overlay.weigh, self._places(), MORE_THAN_ANY_DISK)
         return ExecResult(
             exit_status=done.exit_status,
             signal=done.signal,
@@ -199,39 +196,12 @@ class UnsafeSession:
         index = self._index(target)
 
         def move() -> None:
-            if not destination.exists():
-                destination.parent.mkdir(parents=True, exist_ok=True)
-                making = Path(tempfile.mkdtemp(dir=destination.parent, prefix="."))
-                making.chmod(0o755)
-                for change in changes:
-                    _write_change(making, change)
-                overlay.freeze(making, destination)
+            overlay.write_layer(changes, destination)
             sessions.remove_tree(self._place(index))
             self._fill(index, self._spec.mounts[index])
 
         async with self._lock:
             await anyio.to_thread.run_sync(move)
-
-
-def _write_change(root: Path, change: FileChange) -> None:
-    file = root / change.path
-    if change.new is None:
-        if file.is_dir():
-            return
-        file.parent.mkdir(parents=True, exist_ok=True)
-        os.mknod(file, stat.S_IFCHR, os.makedev(0, 0))
-        return
-    file.parent.mkdir(parents=True, exist_ok=True)
-    if change.new.mode == "120000":
-        file.symlink_to(os.fsdecode(change.new.data))
-        return
-    file.write_bytes(change.new.data)
-    file.chmod(0o755 if change.new.mode == "100755" else 0o644)
-
-
-def sys_max() -> int:
-    """More bytes than any disk has."""
-    return 1 << 62
 
 
 class UnsafeSandbox:
