@@ -23,9 +23,12 @@ MANY_POINTS = 5
 """From this many points on, only those are kept that have a word in common with the change or its tests."""
 MAX_NAMES = 30
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,}")
-COMMON = frozenset(
-    ["that", "this", "with", "from", "when", "which", "should", "have", "does", "into", "only", "also", "more", "than", "then", "them", "they", "their", "there", "where", "what", "some", "been", "will", "would", "could", "using", "used", "uses", "make", "made", "makes", "test", "tests", "self", "none", "true", "false", "return", "value", "values", "function", "method", "class", "module", "import", "fixed", "fixes", "added", "adds", "support", "instead", "error", "errors", "bug"]
+COMMON_WORDS = (
+    "that this with from when which should have does into only also more than then them they their "
+    "there where what some been will would could using used uses make made makes test tests self none "
+    "true false return value values function method class module import fixed fixes added adds support instead error errors bug"
 )
+COMMON = frozenset(COMMON_WORDS.split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +138,8 @@ def _layout(
         names = "\n".join(_interface_line(item) for item in interface[:MAX_NAMES])
         parts.append(f"## Interface\n\nThese do not exist yet, or not in this form. Call them exactly so:\n\n{names}")
     parts.append(
-        "Your work is judged by tests that you do not see. They check what is described here, and that what works today "
-        "goes on working."
+        "Your work is judged by tests that you do not see. They check what is described here, and that what works "
+        "today goes on working."
     )
     text = "\n\n".join(parts) + "\n"
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS].rsplit("\n", 1)[0] + "\n"

@@ -8,7 +8,8 @@ BULLET = re.compile(r"^\s{0,6}(?:[-*+•]|\d+[.)])\s+")
 HEADING = re.compile(r"^\s*(?:#{1,6}\s|[=\-~^*\"'`#+_.:]{3,}\s*$)")
 UNDERLINE = re.compile(r"^\s*[=\-~^*\"'`#+_.:]{3,}\s*$")
 VERSION_LINE = re.compile(
-    r"^\W*(?:version|release[ds]?|v)?\W*\d+\.\d+[\w.+!-]*\W*(?:[(\[]?\s*(?:released?|unreleased|\d{4}|[A-Z][a-z]+ \d).*)?$",
+    r"^\W*(?:version|release[ds]?|v)?\W*\d+\.\d+[\w.+!-]*\W*"
+    r"(?:[(\[]?\s*(?:released?|unreleased|\d{4}|[A-Z][a-z]+ \d).*)?$",
     re.IGNORECASE,
 )
 SECTION_WORDS = re.compile(
@@ -21,30 +22,47 @@ TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|cc
                      r"full changelog|see also)\b.*$", re.IGNORECASE | re.MULTILINE)  # fmt: skip
 CHORE = re.compile(
     r"\b(?:bump(?:ed|s)?|release notes?|changelog|readme|travis|appveyor|github actions?|pre-commit|dependabot|"
-    r"codecov|coverage|tox\.ini|setup\.py|setup\.cfg|pyproject|packaging|wheels?|badge|typo|typos|linting|flake8|ruff|black|"
+    r"codecov|coverage|(?:add\w*|improv\w*|updat\w*|more|new|fix\w*) (?:\w+ )?tests?|test suite|tox\.ini|setup\.py|setup\.cfg|pyproject|packaging|wheels?|badge|typo|typos|linting|flake8|ruff|black|"
     r"mypy|sphinx|read ?the ?docs|contributing|licen[cs]e|copyright|sdist|conda|docker|poetry|hatch\w*|"
     r"(?:drop(?:ped)?|remov\w+|add(?:ed)?|end\w*)\W+(?:official )?(?:support (?:for )?)?python|support (?:for )?python|"
     r"python \d\.\d+|documentation|docs?|ci|type hints?|typing|annotations?|thanks to all|contributors)\b",
     re.IGNORECASE,
 )
+HANDLE = r"(?:@[\w-]+|[A-Z][\w-]+ [A-Z][\w.-]+)"
+ISSUE = r"(?:#|gh-|GH-|bpo-|!)\d{1,6}"
 NOISE = (
     (re.compile(r"!?\[([^\]]*)\]\((?:https?:[^)]*|#[^)]*)\)"), r"\1"),
     (re.compile(r"`([^`<]+?)\s*<[^>]+>`_{1,2}"), r"\1"),
-    (re.compile(r":(?:\w+:)?(?:func|meth|class|mod|attr|exc|obj|ref|doc|term|data|const|py:\w+):`~?([^`]+)`"), r"`\1`"),
+    (re.compile(r":(?:\w+:)?(?:func|meth|class|mod|attr|exc|obj|ref|doc|term|data|const):`~?([^`]+)`"), r"`\1`"),
     (re.compile(r":(?:issue|pr|pull|gh|bug|user|ghissue|ghpull|commit|cve)s?:`[^`]*`"), ""),
     (re.compile(r"``([^`]+)``"), r"`\1`"),
     (re.compile(r"\bhttps?://\S+"), ""),
-    (re.compile(r"\(?\b(?:see|closes?|closed|fix(?:es|ed)?|resolves?|refs?|via|in|from|issue|issues|pr|pull request|gh|bug)"
-                r"[:\s]*(?:(?:,|and|&)?\s*(?:#|gh-|GH-|bpo-)\d+)+\)?", re.IGNORECASE), ""),
-    (re.compile(r"[(\[]?\s*(?:#|gh-|GH-|!)\d{1,6}(?:\s*(?:,|and|&|/)\s*(?:#|gh-|GH-|!)\d{1,6})*\s*[)\]]?"), ""),
-    (re.compile(r"[,(\[]?\s*(?:thanks?(?: to)?|thank you|patch by|contributed by|reported by|courtesy of|by|h/t)[:,]?\s+"
-                r"(?:@[\w-]+|[A-Z]\w+ [A-Z]\w+)(?:[ ,]*(?:and|&)?\s*@[\w-]+)*[^.;)\]]*[)\].]?", re.IGNORECASE), ""),
+    # A parenthesis that only says who, or which issue.
+    (re.compile(rf"[(\[][^()\[\]]*(?:{ISSUE}|@[\w-]+|\bthanks?\b|\bpatch by\b)[^()\[\]]*[)\]]", re.IGNORECASE), ""),
+    (
+        re.compile(
+            r"\b(?:see|closes?|closed|fix(?:es|ed)?|resolves?|refs?|via|in|from|issues?|pr|pull request|gh|bug)"
+            rf"[:\s]*{ISSUE}(?:\s*(?:,|and|&)\s*{ISSUE})*",
+            re.IGNORECASE,
+        ),
+        "",
+    ),
+    (re.compile(rf"{ISSUE}(?:\s*(?:,|and|&|/)\s*{ISSUE})*"), ""),
+    (
+        re.compile(
+            rf"[,;.]?\s*\b(?:[Tt]hanks?(?: to)?|[Tt]hank you|[Pp]atch by|[Cc]ontributed by|[Rr]eported by|"
+            rf"[Cc]ourtesy of|[Bb]y|h/t)[:,]?\s+{HANDLE}(?:(?:,| and| &)\s*{HANDLE})*"
+        ),
+        "",
+    ),
     (re.compile(r"(?<![\w`])@[A-Za-z][\w-]+"), ""),
     (re.compile(r"\b[0-9a-f]{7,40}\b(?=\s|$|[).,])"), ""),
     (re.compile(r"\(\s*[,;]?\s*\)|\[\s*\]"), ""),
+    (re.compile(r"\s*\([^()]*$"), ""),  # what a cut entry left open
     (re.compile(r"\s+([.,;:])"), r"\1"),
+    (re.compile(r"([.;:])[.,;:]+"), r"\1"),
     (re.compile(r"[ \t]{2,}"), " "),
-)  # fmt: skip
+)
 
 
 def entries(text: str) -> list[str]:
@@ -66,7 +84,7 @@ def clean(text: str) -> str:
 def is_chore(point: str) -> bool:
     """Whether a point is about the project's household and not about what it does."""
     found = CHORE.search(re.sub(r"`[^`]*`", "", point))
-    return bool(found) and (found.start() < 60 or len(point) < 100)
+    return found is not None and (found.start() < 60 or len(point) < 100)
 
 
 def _points(text: str) -> list[str]:

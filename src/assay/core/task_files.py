@@ -19,10 +19,9 @@ SCHEMA_VERSION = "1.4"
 ORGANISATION = "assay"
 BUILD_SECONDS = 900.0
 AGENT_SECONDS = 1800.0
-LANGUAGE_VERSION_OLDEST_IMAGE = "3.6"
 
 
-def compose(
+def compose(  # noqa: PLR0913  a task has that many parts, each of its own type
     *,
     slug: str,
     source: SourceInfo,

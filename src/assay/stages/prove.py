@@ -37,8 +37,11 @@ from assay.model.tree import FileState, Tree, changes_between
 from assay.ports.environment import Built
 from assay.ports.framework import Framework, Selection
 from assay.stages.evidence import verify_evidence
-from assay.stages.running import Runner, TestRun, stack
+from assay.stages.running import Runner, stack
 from assay.stages.toolbox import Toolbox, cost_of
+
+MAX_TEST_FILES = 400
+"""A project with more test files is judged by those of the change alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,19 +76,11 @@ class Proof:
         content = await self._fetch()
         base, gold = content.base, strip_noise(content.base, content.gold)
         parts = self._split(base, gold, framework)
-        async with self._step("split"):
+        async with self.step("split"):
             base_layer = await self.tools.layers.put(base)
             hidden_layer = await self.tools.layers.put(parts.hidden) if parts.hidden else None
             patch = await self.tools.patches.diff(parts.gold)
         built = await self._environment(content, base_layer)
-        trial = _Trial(
-            self,
-            self.tools.runner(framework),
-            built.environment,
-            base_layer,
-            hidden_layer,
-            Selection(files=self._files(parts, gold, framework), test_seconds=self.settings.test_seconds),
-        )
         is_protected = protection(
             framework.protected_patterns(),
             parts.hidden,
@@ -93,22 +88,26 @@ class Proof:
             is_test=framework.is_test_file,
             is_support=framework.is_support_file,
         )
-        applied = await trial.runner.apply(patch, base_layer, is_protected)
+        runner = self.tools.runner(framework)
+        applied = await runner.apply(patch, base_layer, is_protected)
         if applied.problem or applied.layer is None:
             raise VerifierError(f"{self.candidate.title}: the reference change does not apply: {applied.problem}")
-        admission, base_runs, gold_runs = await self._admit(trial, applied.layer, base, gold)
-        async with self._step("write"):
-            self.task = self._compose(content, parts, patch, built.environment, admission, trial.selection)
-            self._cross_check(self.task, base_runs, gold_runs)
+        trial = _Trial(self, runner, built.environment, base_layer, hidden_layer, applied.layer)
+        judgement = Judgement(cause_of=classifier(base, gold), acceptable=acceptable)
+        proved = await self._admit(trial, self._selections(parts, gold, framework), judgement)
+        async with self.step("write"):
+            self.task = self._compose(content, parts, patch, built.environment, proved)
+            self._cross_check(self.task, proved)
             path = await anyio.to_thread.run_sync(self.tools.tasks.write, self.task, self.tools.tasks_folder)
+            digest, clock = task_digest(self.task), self.tools.clock
             evidence = verify_evidence(
-                self.task, task_digest(self.task), built.environment, admission, base_runs, gold_runs, self.tools.clock
+                self.task, digest, built.environment, proved.admission, proved.base_runs, proved.gold_runs, clock
             )
             await anyio.to_thread.run_sync(self.tools.tasks.write_evidence, path, evidence)
         return path
 
     @asynccontextmanager
-    async def _step(self, stage: str) -> AsyncIterator[list[Cost]]:
+    async def step(self, stage: str) -> AsyncIterator[list[Cost]]:
         """A step in the ledger, whatever way it ends; costs of sandboxed work are put into the list."""
         self.emit(Stage(subject=self.candidate.title, stage=stage))
         started_at, before = self.tools.clock.now(), self.tools.clock.monotonic()
@@ -130,7 +129,7 @@ class Proof:
             self.entries.append(self.tools.entry(stage, self.candidate.key, started_at, cost, outcome))
 
     async def _fetch(self) -> CandidateContent:
-        async with self._step("fetch"):
+        async with self.step("fetch"):
             content = await self.candidate.load()
             licence = content.source.licence
             if self.settings.licences and licence not in self.settings.licences:
@@ -164,15 +163,16 @@ class Proof:
             )
         return parts
 
-    def _files(self, parts: Split, gold: Tree, framework: Framework) -> tuple[str, ...]:
-        """The changed test files; all of them when only what supports them changed."""
-        if parts.collected:
-            return parts.collected
-        return tuple(sorted(path for path in gold if framework.is_test_file(path, gold)))
+    def _selections(self, parts: Split, gold: Tree, framework: Framework) -> list[Selection]:
+        """All tests of the project first, because a wrong change breaks others; then only those that changed."""
+        every = tuple(sorted(path for path in gold if framework.is_test_file(path, gold)))
+        narrow = parts.collected or every
+        wanted = [every, narrow] if set(every) != set(narrow) and len(every) <= MAX_TEST_FILES else [narrow]
+        return [Selection(files=files, test_seconds=self.settings.test_seconds) for files in wanted]
 
     async def _environment(self, content: CandidateContent, base_layer: Path) -> Built:
         source = content.source
-        async with self.turn, self._step("environment") as costs:
+        async with self.turn, self.step("environment") as costs:
             built = await self.tools.environments.provide(
                 content.base,
                 base_layer,
@@ -186,21 +186,26 @@ class Proof:
                 self.emit(Log(subject=self.candidate.title, text=f"{rung.step}: {rung.error}\n{rung.tail}"))
         return built
 
-    async def _admit(
-        self, trial: _Trial, gold_layer: Path, base: Tree, gold: Tree
-    ) -> tuple[Admission, list[TestReport], list[TestReport]]:
+    async def _admit(self, trial: _Trial, selections: Sequence[Selection], judgement: Judgement) -> _Proved:
+        """The first selection under which the change proves itself; the last one's reason when none does."""
+        for selection in selections:
+            proved = await self._admit_one(trial, selection, judgement)
+            if proved.admission.reason is None:
+                return proved
+        reason = proved.admission.reason or Reason.NO_FAIL_TO_PASS
+        raise Rejection(reason, proved.admission.detail)
+
+    async def _admit_one(self, trial: _Trial, selection: Selection, judgement: Judgement) -> _Proved:
         """Two runs of each side; the second pair only when the first gives something to confirm."""
-        judgement = Judgement(cause_of=classifier(base, gold), acceptable=acceptable)
-        base_runs: list[TestReport] = []
-        gold_runs: list[TestReport] = []
+        proved = _Proved(selection, Admission(), [], [])
         for _ in range(2):
             async with anyio.create_task_group() as group:
-                group.start_soon(trial.run_into, base_runs, "base", None)
-                group.start_soon(trial.run_into, gold_runs, "gold", gold_layer)
-            admission = admit(base_runs, gold_runs, judgement)
-            if admission.reason:
-                raise Rejection(admission.reason, admission.detail)
-        return admission, base_runs, gold_runs
+                group.start_soon(trial.run_into, proved.base_runs, "base", selection, None)
+                group.start_soon(trial.run_into, proved.gold_runs, "gold", selection, trial.gold_layer)
+            proved.admission = admit(proved.base_runs, proved.gold_runs, judgement)
+            if proved.admission.reason:
+                break
+        return proved
 
     def _compose(
         self,
@@ -208,8 +213,7 @@ class Proof:
         parts: Split,
         patch: bytes,
         environment: Environment,
-        admission: Admission,
-        selection: Selection,
+        proved: _Proved,
     ) -> Task:
         items = needed_names(content.base, _with(content.base, parts), parts.hidden)
         prompt = compose_prompt(
@@ -218,7 +222,7 @@ class Proof:
             project=content.source.origin,
             revision=content.source.base_revision,
             changes=parts.gold,
-            fail_to_pass=admission.fail_to_pass,
+            fail_to_pass=proved.admission.fail_to_pass,
         )
         if prompt.unusable:
             raise Rejection(Reason.NO_PROMPT, prompt.unusable)
@@ -228,21 +232,21 @@ class Proof:
             source=content.source,
             recipe=environment.recipe,
             framework=framework.name,
-            test_files=selection.files,
+            test_files=proved.selection.files,
             hidden=parts.hidden,
             gold_patch=patch,
-            admission=admission,
+            admission=proved.admission,
             protected=tuple(framework.protected_patterns()),
             limits=self.settings.test_limits,
             provenance=Provenance(instruction=prompt.provenance, tests="maintainers", gold="maintainers"),
             instruction=prompt.text,
         )
 
-    def _cross_check(self, task: Task, base_runs: Sequence[TestReport], gold_runs: Sequence[TestReport]) -> None:
+    def _cross_check(self, task: Task, proved: _Proved) -> None:
         """The task as written must say of its own runs what they said: a mismatch is a bug of ours."""
-        if not all(grade(task.assay, run).resolved for run in gold_runs):
+        if not all(grade(task.assay, run).resolved for run in proved.gold_runs):
             raise Rejection(Reason.GOLD_FAILS, "the reference change does not satisfy the whole verifier")
-        if any(grade(task.assay, run).resolved for run in base_runs):
+        if any(grade(task.assay, run).resolved for run in proved.base_runs):
             raise VerifierError(f"{task.slug}: the verifier accepts the base")
 
 
@@ -251,6 +255,16 @@ def _with(base: Tree, parts: Split) -> Tree:
     changed = {change.path: change.new for change in parts.gold}
     merged: dict[str, FileState | None] = {**base, **changed}
     return {path: state for path, state in merged.items() if state is not None}
+
+
+@dataclass(slots=True)
+class _Proved:
+    """What the runs of a selection showed."""
+
+    selection: Selection
+    admission: Admission
+    base_runs: list[TestReport]
+    gold_runs: list[TestReport]
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,13 +276,13 @@ class _Trial:
     environment: Environment
     base_layer: Path
     hidden_layer: Path | None
-    selection: Selection
+    gold_layer: Path
 
-    async def run_into(self, reports: list[TestReport], stage: str, layer: Path | None) -> None:
+    async def run_into(self, reports: list[TestReport], stage: str, selection: Selection, layer: Path | None) -> None:
+        """Run once and keep the report."""
         layers = stack(self.environment, self.base_layer, layer, self.hidden_layer)
-        async with self.proof._step(stage) as costs:
-            run: TestRun = await self.runner.test(
-                self.environment, layers, self.selection, self.proof.settings.test_limits
-            )
+        limits = self.proof.settings.test_limits
+        async with self.proof.step(stage) as costs:
+            run = await self.runner.test(self.environment, layers, selection, limits)
             costs.append(cost_of(run.usage))
         reports.append(run.report)

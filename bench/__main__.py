@@ -1,0 +1,24 @@
+"""Run all benchmarks; print one table, then JSON."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+
+from bench import help_cpu, sandbox_start, task_bytes, verify_share
+
+
+def main() -> None:
+    rows = []
+    with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
+        for module in (help_cpu, sandbox_start, task_bytes, verify_share):
+            rows += module.run(Path(folder))
+    width = max(len(row["name"]) for row in rows)
+    for row in rows:
+        print(f"{row['name']:<{width}}  {row['value']:>10.2f} {row['unit']:<8} aim {row['aim']}")
+    print(json.dumps(rows))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Medians of repeated measurements."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import TypedDict
+
+
+class Row(TypedDict):
+    name: str
+    value: float
+    unit: str
+    aim: str
+
+
+def wall_seconds(argv: Sequence[str], times: int) -> float:
+    """Median wall time of a command."""
+    taken = []
+    for _ in range(times):
+        before = time.perf_counter()
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        taken.append(time.perf_counter() - before)
+    return statistics.median(taken)
+
+
+def cpu_seconds(argv: Sequence[str], times: int) -> float:
+    """Median CPU time of a command and its children."""
+    taken = []
+    for _ in range(times):
+        before = _children()
+        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        taken.append(_children() - before)
+    return statistics.median(taken)
+
+
+def _children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+PYTHON = sys.executable
