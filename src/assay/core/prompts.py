@@ -26,7 +26,8 @@ WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,}")
 COMMON_WORDS = (
     "that this with from when which should have does into only also more than then them they their "
     "there where what some been will would could using used uses make made makes test tests self none "
-    "true false return value values function method class module import fixed fixes added adds support instead error errors bug"
+    "true false return value values function method class module import fixed fixes added adds "
+    "support instead error errors bug"
 )
 COMMON = frozenset(COMMON_WORDS.split())
 

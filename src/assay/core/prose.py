@@ -22,10 +22,12 @@ TRAILER = re.compile(r"^(?:signed-off-by|co-authored-by|reviewed-by|change-id|cc
                      r"full changelog|see also)\b.*$", re.IGNORECASE | re.MULTILINE)  # fmt: skip
 CHORE = re.compile(
     r"\b(?:bump(?:ed|s)?|release notes?|changelog|readme|travis|appveyor|github actions?|pre-commit|dependabot|"
-    r"codecov|coverage|(?:add\w*|improv\w*|updat\w*|more|new|fix\w*) (?:\w+ )?tests?|test suite|tox\.ini|setup\.py|setup\.cfg|pyproject|packaging|wheels?|badge|typo|typos|linting|flake8|ruff|black|"
-    r"mypy|sphinx|read ?the ?docs|contributing|licen[cs]e|copyright|sdist|conda|docker|poetry|hatch\w*|"
-    r"(?:drop(?:ped)?|remov\w+|add(?:ed)?|end\w*)\W+(?:official )?(?:support (?:for )?)?python|support (?:for )?python|"
-    r"python \d\.\d+|documentation|docs?|ci|type hints?|typing|annotations?|thanks to all|contributors)\b",
+    r"codecov|coverage|(?:add\w*|improv\w*|updat\w*|more|new|fix\w*) (?:\w+ )?tests?|test suite|tox\.ini|setup\.py|"
+    r"setup\.cfg|pyproject|packaging|wheels?|badge|typos?|linting|flake8|ruff|black|mypy|sphinx|read ?the ?docs|"
+    r"contributing|licen[cs]e|copyright|sdist|conda|docker|poetry|hatch\w*|"
+    r"(?:drop(?:ped)?|remov\w+|add(?:ed)?|end\w*)\W+(?:official )?(?:support (?:for )?)?python|"
+    r"support (?:for )?python|python \d\.\d+|documentation|docs?|ci|type hints?|typing|annotations?|"
+    r"thanks to all|contributors)\b",
     re.IGNORECASE,
 )
 HANDLE = r"(?:@[\w-]+|[A-Z][\w-]+ [A-Z][\w.-]+)"
