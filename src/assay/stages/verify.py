@@ -16,7 +16,7 @@ import anyio
 from assay.core.admission import Admission
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError
-from assay.model.event import Count, Note, OnEvent, Stage
+from assay.model.event import Note, OnEvent, Stage
 from assay.model.ledger import Cost
 from assay.model.report import Status, TestReport
 from assay.model.task import Task
@@ -60,11 +60,10 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
         digest = task_digest(task)
         return Verification(tuple(failed(task.slug, digest, name, patches[name], error) for name in patches))
     judged: dict[str, list[Judged]] = {name: [] for name in patches}
-    for done in range(runs):
+    for _ in range(runs):
         async with anyio.create_task_group() as group:
             for name, patch in patches.items():
                 group.start_soon(_judge_into, judged[name], prepared, name, patch, tools, emit)
-        emit(Count(done=done + 1, total=runs))
     verification = _conclude(task, judged)
     if not any(verdict.failure for verdict in verification.verdicts):
         await _write_evidence(path, prepared, judged, verification, tools)
