@@ -13,10 +13,11 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import anyio.to_thread
@@ -32,6 +33,9 @@ from assay.model.sandbox import MIB, Command, ExecResult, Mount, SandboxSpec, Us
 from assay.model.tree import FileChange
 from assay.ports.sandbox import Finding, Session
 
+Result = TypeVar("Result")
+Arguments = TypeVarTuple("Arguments")
+
 HOST_PATH = {"PATH": staging.PATH}
 ENDING_SECONDS = 5.0
 
@@ -45,6 +49,7 @@ class BubblewrapSession:
         self._controllers = tuple(groups)
         self._lock = anyio.Lock()
         self._count = 0
+        self._largest_bytes = 0
         self._stage = staging.plan(spec, folder, host.hidden_places(spec))
 
     def prepare(self) -> None:
@@ -76,7 +81,7 @@ class BubblewrapSession:
             self._count += 1
             try:
                 groups = make_groups(self._controllers, f"{self._folder.name}-{self._count}", self._spec.limits)
-                watch = Watch(self._spec.limits, groups, self._uppers())
+                watch = Watch(self._spec.limits, groups, self._uppers(), self._largest_bytes)
                 finished = await run(self._program(command, groups), on_tick=watch.tick, on_kill=_kill_inner)
                 return await self._result(finished, watch)
             except OSError as error:
@@ -129,6 +134,7 @@ class BubblewrapSession:
         status = parse_statuses(finished.outputs["status"])
         notes = finished.stderr.decode(errors="replace").strip()
         stopped = await watch.verdict(finished, is_full(notes), status.get("exit-code"))
+        self._largest_bytes = watch.largest_bytes
         if "exit-code" not in status and stopped is None:
             raise _broken(notes)
         code = status.get("exit-code")
@@ -163,13 +169,13 @@ class BubblewrapSession:
         bound = self._spec.limits.disk_mib * MIB
         layers = self._spec.mounts[index].layers
         async with self._lock:
-            return await anyio.to_thread.run_sync(overlay.changes, self._folder / "up" / str(index), layers, bound)
+            return await _reading(target, overlay.changes, self._folder / "up" / str(index), layers, bound)
 
     async def read(self, target: str, path: str, max_bytes: int) -> bytes | None:
         """One file that the session wrote; see the port."""
         upper = self._folder / "up" / str(self._index(target))
         async with self._lock:
-            return await anyio.to_thread.run_sync(overlay.read_file, upper, path, max_bytes)
+            return await _reading(target, overlay.read_file, upper, path, max_bytes)
 
     async def freeze(self, target: str, destination: Path) -> None:
         """Make the session's bytes a layer; see the port."""
@@ -236,6 +242,14 @@ class BubblewrapSandbox:
         from assay.adapters.sandbox import diagnosis
 
         return await diagnosis.findings(self, self._controllers())
+
+
+async def _reading(target: str, function: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments) -> Result:
+    """Call something that reads from outside; what the operating system refuses is a SandboxError."""
+    try:
+        return await anyio.to_thread.run_sync(function, *arguments)
+    except OSError as error:
+        raise SandboxError(f"cannot read what was done to {target}: {error.strerror}", target=target) from error
 
 
 def _broken(notes: str) -> Exception:

@@ -32,7 +32,7 @@ from assay.adapters.process import Finished, Running
 from assay.adapters.sandbox.groups import Readings, read_groups
 from assay.adapters.sandbox.messages import parse_statuses
 from assay.adapters.sandbox.overlay import Weight, weigh
-from assay.errors import SandboxError
+from assay.errors import DiskFullError, SandboxError
 from assay.model.sandbox import MIB, Limits, Stop
 
 WEIGH_SHARE = 20
@@ -83,7 +83,9 @@ def _host_oom_kills() -> int:
 class Watch:
     """Watches one command."""
 
-    def __init__(self, limits: Limits, groups: Sequence[Path], uppers: Sequence[Path]) -> None:
+    def __init__(
+        self, limits: Limits, groups: Sequence[Path], uppers: Sequence[Path], largest_before_bytes: int = 0
+    ) -> None:
         self._limits = limits
         self._groups = tuple(groups)
         self._uppers = tuple(uppers)
@@ -93,6 +95,8 @@ class Watch:
         self.cpu_seconds: float | None = None
         self.memory_peak_bytes: int | None = None
         self.written_bytes = 0
+        self.largest_bytes = largest_before_bytes
+        self._largest_before = largest_before_bytes
 
     async def tick(self, running: Running) -> Stop | None:
         """Look at a running command; the limit that it is over, if any."""
@@ -108,6 +112,7 @@ class Watch:
     async def _weigh(self) -> Weight:
         weight = await anyio.to_thread.run_sync(weigh, self._uppers, self._limits.disk_mib * MIB)
         self.written_bytes = weight.bytes
+        self.largest_bytes = weight.largest_bytes
         return weight
 
     def _by_groups(self) -> Stop | None:
@@ -127,6 +132,21 @@ class Watch:
                 "the machine ran out of memory and killed a sandboxed process that was within its limit",
                 hint="run fewer sandboxes at once, or on a machine with more memory",
             )
+
+    def _reached_file_size(self) -> bool:
+        """Whether a file grew to the limit under this command, not under an earlier one."""
+        bound = self._limits.file_size_mib * MIB
+        return self.largest_bytes >= bound > self._largest_before
+
+    def _blame_disk(self) -> None:
+        """A command that fails on a machine without a free block says nothing about itself."""
+        for upper in self._uppers[:1]:
+            with contextlib.suppress(OSError):
+                space = os.statvfs(upper)
+                if space.f_bavail * space.f_frsize < MIB:
+                    raise DiskFullError(
+                        "the disk became full while a sandboxed command ran", hint="free some space, then run it again"
+                    )
 
     def _by_survey(self, running: Running) -> Stop | None:
         pid = parse_statuses(running.output("status")).get("child-pid")
@@ -156,8 +176,10 @@ class Watch:
             return "cpu"
         if weight.bytes > self._limits.disk_mib * MIB or full:
             return "disk"
-        if code == 128 + signal.SIGXFSZ or weight.largest_bytes >= self._limits.file_size_mib * MIB:
+        if code == 128 + signal.SIGXFSZ or self._reached_file_size():
             return "file-size"
+        if code != 0:
+            self._blame_disk()
         killed = code in (None, 128 + signal.SIGKILL)
         if killed and not self._groups and _host_oom_kills() > self._oom_before:
             raise SandboxError(

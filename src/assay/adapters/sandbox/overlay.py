@@ -21,6 +21,10 @@ from assay.model.tree import FileChange, FileState, Mode, changes_between
 
 PATH_MAX_BYTES = 4000
 """Longer relative paths are left out: programs can make them step by step, but none can name them."""
+FAR_LENGTH = 1000
+"""Characters of a relative path after which a folder is opened, to go on from there."""
+ENTRY_BYTES = 512
+"""What an entry without blocks of its own counts as, so that a million empty files are not free."""
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 ATTRIBUTE_PREFIXES = ("user.overlay.", "trusted.overlay.")
@@ -96,14 +100,56 @@ def _opened(name: str, flags: int, needed: int, dir_fd: int | None = None) -> It
         os.close(fd)
 
 
+def _searchable(name: str, dir_fd: int) -> int:
+    """Open a folder if it may be read and searched."""
+    fd = os.open(name, FOLDER, dir_fd=dir_fd)
+    try:
+        os.lstat(".", dir_fd=fd)
+    except OSError:
+        os.close(fd)
+        raise
+    return fd
+
+
 @contextlib.contextmanager
 def _folder(root: Path, parts: Sequence[str]) -> Iterator[int]:
-    """A folder below `root`, reached one step at a time, so that no step can be a link and no path too long."""
-    with contextlib.ExitStack() as closing:
-        fd = closing.enter_context(_opened(str(root), FOLDER, 0o700))
-        for part in parts:
-            fd = closing.enter_context(_opened(part, FOLDER, 0o700, dir_fd=fd))
+    """A folder below `root`, reached one step at a time, so that no step can be a link and no path too long.
+
+    Only folders whose permissions had to be lifted stay open on the way: descriptors are few.
+    """
+    with contextlib.ExitStack() as lifted:
+        fd = lifted.enter_context(_opened(str(root), FOLDER, 0o700))
+        passing = -1
+        try:
+            for part in parts:
+                try:
+                    step = inner = _searchable(part, fd)
+                except PermissionError:
+                    inner = -1
+                    step = lifted.enter_context(_opened(part, FOLDER, 0o700, dir_fd=fd))
+                if passing >= 0:
+                    os.close(passing)
+                fd, passing = step, inner
+            yield fd
+        finally:
+            if passing >= 0:
+                os.close(passing)
+
+
+@contextlib.contextmanager
+def _known_folder(upper: Path, root: int, parts: Sequence[str]) -> Iterator[int]:
+    """A folder that the walk came by. Its parents are known to be no links and nobody is left to change that, so one
+    call opens it; step by step only if permissions must be lifted."""
+    try:
+        fd = os.open("/".join((*parts, ".")), FOLDER, dir_fd=root)  # the dot asks whether it may be searched, too
+    except PermissionError:
+        with _folder(upper, parts) as fd:
+            yield fd
+        return
+    try:
         yield fd
+    finally:
+        os.close(fd)
 
 
 def _content(fd: int, size: int) -> bytes:
@@ -191,10 +237,11 @@ def changes(upper: Path, layers: Sequence[Path], bound_bytes: int) -> tuple[File
     """
     walk = _Walk(_Budget(bound_bytes))
     walk.pending.append(((), tuple(str(layer) for layer in layers)))
-    while walk.pending:
-        parts, lower_folders = walk.pending.pop()
-        with _folder(upper, parts) as fd:
-            _visit(walk, fd, parts, lower_folders)
+    with _opened(str(upper), FOLDER, 0o700) as root:
+        while walk.pending:
+            parts, lower_folders = walk.pending.pop()
+            with _known_folder(upper, root, parts) as fd:
+                _visit(walk, fd, parts, lower_folders)
     return changes_between(walk.old, walk.new)
 
 
@@ -228,33 +275,54 @@ class Weight:
 
 
 def weigh(folders: Sequence[Path], enough_bytes: int) -> Weight:
-    """Bytes on disk of some trees, hard links counted once; stops early above `enough_bytes`.
+    """Bytes on disk of some trees, folders too, hard links counted once; stops early above `enough_bytes`.
 
-    It may run while programs write: what vanishes meanwhile counts nothing.
+    It may run while programs write: what vanishes meanwhile counts nothing. No depth hides anything.
     """
-    total = 0
-    largest = 0
-    seen: set[int] = set()
+    scale = _Scale(enough_bytes)
     for folder in folders:
-        for _, _, names, fd in _fwalk(folder):
-            for name in names:
-                with contextlib.suppress(OSError):
-                    info = os.stat(name, dir_fd=fd, follow_symlinks=False)
-                    if info.st_ino in seen:
-                        continue
+        with contextlib.suppress(OSError), _opened(str(folder), FOLDER, 0) as fd:
+            scale.add_tree(fd)
+    return Weight(scale.total, scale.largest)
+
+
+class _Scale:
+    """Adds up trees."""
+
+    def __init__(self, enough_bytes: int) -> None:
+        self.total = 0
+        self.largest = 0
+        self._enough = enough_bytes
+        self._seen: set[int] = set()
+
+    def add_tree(self, root: int) -> None:
+        """Add what is below an open folder. What is too far away for one path is opened as a root of its own."""
+        pending = ["."]
+        far: list[str] = []
+        while pending and self.total <= self._enough:
+            place = pending.pop()
+            with contextlib.suppress(OSError), _opened(place, FOLDER, 0, dir_fd=root) as fd:
+                for name in os.listdir(fd):  # noqa: PTH208 - pathlib knows no descriptors
+                    if self._add(name, fd):
+                        inner = f"{place}/{name}"
+                        (far if len(inner) > FAR_LENGTH else pending).append(inner)
+        for place in far:
+            with contextlib.suppress(OSError), _opened(place, FOLDER, 0, dir_fd=root) as fd:
+                if self.total <= self._enough:
+                    self.add_tree(fd)
+
+    def _add(self, name: str, fd: int) -> bool:
+        """Add one entry; whether it is a folder."""
+        with contextlib.suppress(OSError):
+            info = os.stat(name, dir_fd=fd, follow_symlinks=False)
+            if info.st_ino not in self._seen:
+                self.total += max(info.st_blocks * 512, ENTRY_BYTES)
+                if stat.S_ISREG(info.st_mode):
+                    self.largest = max(self.largest, info.st_size)
                     if info.st_nlink > 1:
-                        seen.add(info.st_ino)
-                    total += info.st_blocks * 512
-                    if stat.S_ISREG(info.st_mode):
-                        largest = max(largest, info.st_size)
-            if total > enough_bytes:
-                return Weight(total, largest)
-    return Weight(total, largest)
-
-
-def _fwalk(folder: Path) -> Iterator[tuple[str, list[str], list[str], int]]:
-    with contextlib.suppress(OSError, RecursionError):
-        yield from os.fwalk(folder, follow_symlinks=False)
+                        self._seen.add(info.st_ino)
+            return stat.S_ISDIR(info.st_mode)
+        return False
 
 
 def freeze(upper: Path, destination: Path) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from assay.errors import SandboxError
 from assay.model.sandbox import MIB, Mount, SandboxSpec
 
-STAGES = ("/mnt", "/media", "/srv", "/opt", "/run", "/var/tmp", "/tmp")
+STAGES = ("/mnt", "/media", "/srv", "/opt", "/var/tmp", "/tmp", "/run")
 """Where the stage may be mounted: an existing folder that everybody may enter and that holds nothing we need."""
 HOME = "/home/sandbox"
 INSIDE_UID = 1000
