@@ -91,7 +91,7 @@ class Runner:
         spec = SandboxSpec(
             mounts=(
                 *host_mounts(environment),
-                Mount(ENV_ROOT, environment.env_layers),
+                *((Mount(ENV_ROOT, environment.env_layers),) if environment.env_layers else ()),
                 Mount(REPO_ROOT, tuple(layer for layer in repo_layers if layer), writable=True),
                 *plan.mounts,
             ),
