@@ -23,7 +23,7 @@ def of(files: dict[str, str]) -> dict[str, FileState]:
         ({"a_test.py": TEST, "a.py": ""}, {"a_test.py"}, set()),
         ({"p/testing/test_tools.py": "def helper(): pass\n", "p/testing/x.py": ""}, set(), set()),
         ({"test.py": TEST, "p.py": ""}, {"test.py"}, set()),
-        ({"tests.py": "import unittest\nclass A(unittest.TestCase):\n    def testB(self): pass\n"}, {"tests.py"}, set()),
+        ({"tests.py": "import unittest\nclass A(unittest.TestCase):\n    def testB(self): 0\n"}, {"tests.py"}, set()),
         ({"tests/test_a.py": TEST, "tests/data/x.json": "{}"}, {"tests/test_a.py"}, {"tests/data/x.json"}),
         ({"conftest.py": "", "p/conftest.py": ""}, set(), {"conftest.py", "p/conftest.py"}),
         ({"p/test/client.py": "", "tests/test_a.py": TEST}, {"tests/test_a.py"}, set()),

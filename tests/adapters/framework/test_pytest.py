@@ -44,7 +44,7 @@ def own_environment() -> Environment:
     """The interpreter and the packages that run this test."""
     prefixes = {Path(sys.prefix), Path(sys.base_prefix)}
     return Environment(
-        recipe=Recipe(python="3.11"),
+        recipe=Recipe(python="3.11", lock=("pytest-randomly==3",)),
         digest="",
         env_layers=(),
         repo_layers=(),
@@ -53,20 +53,6 @@ def own_environment() -> Environment:
         variables=(("PATH", "/usr/bin:/bin"), ("PYTHONDONTWRITEBYTECODE", "1")),
         python=sys.executable,
     )
-
-
-@pytest.fixture(autouse=True)
-def _environment_needs_no_layer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layer of its own is not needed here: the environment is the host's, shown read-only."""
-    from assay.stages import running
-
-    original = running.SandboxSpec
-
-    def without_env(**options: object) -> object:
-        mounts = tuple(m for m in options["mounts"] if m.layers or m.writable)  # type: ignore[attr-defined]
-        return original(**(options | {"mounts": mounts}))  # type: ignore[arg-type]
-
-    monkeypatch.setattr(running, "SandboxSpec", without_env)
 
 
 WAYS = """
@@ -186,7 +172,8 @@ def test_tests_that_print_a_gigabyte_or_hang_are_stopped_and_said(tmp_path: Path
     flood = "import os\ndef test_x():\n    while True: os.write(2, b'x' * 65536)\n"
     report = run(tmp_path, {"test_a.py": flood, "pytest.ini": "[pytest]\naddopts = -s\n"})
     assert (report.stopped, report.complete) == ("output", False)
-    hang = "import signal, time\ndef test_x():\n    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n    time.sleep(60)\n"
+    block = "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])"
+    hang = f"import signal, time\ndef test_x():\n    {block}\n    time.sleep(60)\n"
     report = run(tmp_path, {"test_a.py": hang}, seconds=0.5, limits=replace_wall(3.0))
     assert report.stopped == "wall"
     assert report.status("test_a.py::test_x") is Status.TIMEOUT
