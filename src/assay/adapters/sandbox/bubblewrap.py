@@ -26,7 +26,7 @@ from assay.adapters.files import give_to_sandbox, sandbox_uid
 from assay.adapters.process import Finished, Program, Running, output_of, run
 from assay.adapters.sandbox import host, overlay, sessions, staging
 from assay.adapters.sandbox.groups import make_groups, remove_groups, usable_groups
-from assay.adapters.sandbox.limits import Watch
+from assay.adapters.sandbox.limits import Watch, children_of
 from assay.adapters.sandbox.messages import is_full, parse_statuses, signal_of
 from assay.errors import DiskFullError, InfrastructureError, PrerequisiteError, SandboxError
 from assay.model.sandbox import MIB, Command, ExecResult, Mount, SandboxSpec, Usage
@@ -49,7 +49,7 @@ class BubblewrapSession:
         self._controllers = tuple(groups)
         self._lock = anyio.Lock()
         self._count = 0
-        self._largest_bytes = 0
+        self._large: frozenset[tuple[int, int]] = frozenset()
         self._stage = staging.plan(spec, folder, host.hidden_places(spec))
 
     def prepare(self) -> None:
@@ -81,7 +81,7 @@ class BubblewrapSession:
             self._count += 1
             try:
                 groups = make_groups(self._controllers, f"{self._folder.name}-{self._count}", self._spec.limits)
-                watch = Watch(self._spec.limits, groups, self._uppers(), self._largest_bytes)
+                watch = Watch(self._spec.limits, groups, self._uppers(), self._large)
                 finished = await run(self._program(command, groups), on_tick=watch.tick, on_kill=_kill_inner)
                 return await self._result(finished, watch)
             except OSError as error:
@@ -114,10 +114,7 @@ class BubblewrapSession:
             bwrap += [str(numbers["errors"]), "" if groups else str(limits.process_count), str(limits.open_file_count)]
             bwrap += [str(limits.file_size_mib * MIB // 512), str(max(1, int(limits.cpu_seconds)))]
             bwrap += [f"{name}={value}" for name, value in variables.items()] + list(command.argv)
-            script = staging.launch_script(self._folder, os.getpid(), uid, groups, bwrap)
-            own = [] if uid is not None else ["--user", "--map-root-user"]
-            start = ["setpriv", "--pdeathsig", "KILL", "unshare", *own, "--mount", "--propagation", "private"]
-            return [*start, "/bin/sh", "-c", script]
+            return staging.launcher(staging.launch_script(self._folder, uid, groups, bwrap), uid)
 
         return Program(
             argv=argv,  # type: ignore[arg-type]
@@ -134,7 +131,7 @@ class BubblewrapSession:
         status = parse_statuses(finished.outputs["status"])
         notes = finished.stderr.decode(errors="replace").strip()
         stopped = await watch.verdict(finished, is_full(notes), status.get("exit-code"))
-        self._largest_bytes = watch.largest_bytes
+        self._large = watch.large
         if "exit-code" not in status and stopped is None:
             raise _broken(notes)
         code = status.get("exit-code")
@@ -285,10 +282,10 @@ async def _copy_layer(upper: Path, destination: Path) -> None:
 
 
 async def _kill_inner(running: Running) -> None:
-    """Kill the sandbox's init, which takes everything inside along; bubblewrap then reaps it, so its cost is known."""
-    pid = parse_statuses(running.output("status")).get("child-pid")
-    if pid is None:
-        return
-    with contextlib.suppress(OSError):
-        os.kill(pid, signal.SIGKILL)
+    """Kill bubblewrap, which takes everything inside along; who started it then reaps it, so its cost is known."""
+    inner = children_of(running.pid)
+    for pid in inner:
+        with contextlib.suppress(OSError):
+            os.kill(pid, signal.SIGKILL)
+    if inner:
         await running.wait_exit(ENDING_SECONDS)

@@ -30,13 +30,14 @@ import anyio.to_thread
 
 from assay.adapters.process import Finished, Running
 from assay.adapters.sandbox.groups import Readings, read_groups
-from assay.adapters.sandbox.messages import parse_statuses
 from assay.adapters.sandbox.overlay import Weight, weigh
 from assay.errors import DiskFullError, SandboxError
 from assay.model.sandbox import MIB, Limits, Stop
 
 WEIGH_SHARE = 20
 """Weighing what was written may take one part in this many of the time."""
+STARTERS = 2
+"""The processes outside the sandbox that started it."""
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -52,6 +53,16 @@ class Population:
     """Of the living and of the children that they waited for."""
 
 
+def children_of(pid: int) -> list[int]:
+    """The living children of a process."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                found += [int(child) for child in (task / "children").read_text().split()]
+    return found
+
+
 def survey(pid: int) -> Population:
     """Count a process and all its descendants, as far as they live while we look."""
     tasks = memory = 0
@@ -65,10 +76,8 @@ def survey(pid: int) -> Population:
             _, resident, shared, *_ = (place / "statm").read_text().split()
             memory += (int(resident) - int(shared)) * PAGE_BYTES
         with contextlib.suppress(OSError):
-            for task in (place / "task").iterdir():
-                tasks += 1
-                with contextlib.suppress(OSError):
-                    pending += [int(child) for child in (task / "children").read_text().split()]
+            tasks += sum(1 for _ in (place / "task").iterdir())
+        pending += children_of(int(place.name))
     return Population(tasks, memory, cpu)
 
 
@@ -84,7 +93,11 @@ class Watch:
     """Watches one command."""
 
     def __init__(
-        self, limits: Limits, groups: Sequence[Path], uppers: Sequence[Path], largest_before_bytes: int = 0
+        self,
+        limits: Limits,
+        groups: Sequence[Path],
+        uppers: Sequence[Path],
+        large_before: frozenset[tuple[int, int]] = frozenset(),
     ) -> None:
         self._limits = limits
         self._groups = tuple(groups)
@@ -95,8 +108,8 @@ class Watch:
         self.cpu_seconds: float | None = None
         self.memory_peak_bytes: int | None = None
         self.written_bytes = 0
-        self.largest_bytes = largest_before_bytes
-        self._largest_before = largest_before_bytes
+        self.large = large_before
+        self._large_before = large_before
 
     async def tick(self, running: Running) -> Stop | None:
         """Look at a running command; the limit that it is over, if any."""
@@ -110,9 +123,11 @@ class Watch:
         return found
 
     async def _weigh(self) -> Weight:
-        weight = await anyio.to_thread.run_sync(weigh, self._uppers, self._limits.disk_mib * MIB)
+        weight = await anyio.to_thread.run_sync(
+            weigh, self._uppers, self._limits.disk_mib * MIB, self._limits.file_size_mib * MIB
+        )
         self.written_bytes = weight.bytes
-        self.largest_bytes = weight.largest_bytes
+        self.large = weight.large
         return weight
 
     def _by_groups(self) -> Stop | None:
@@ -135,8 +150,7 @@ class Watch:
 
     def _reached_file_size(self) -> bool:
         """Whether a file grew to the limit under this command, not under an earlier one."""
-        bound = self._limits.file_size_mib * MIB
-        return self.largest_bytes >= bound > self._largest_before
+        return bool(self.large - self._large_before)
 
     def _blame_disk(self) -> None:
         """A command that fails on a machine without a free block says nothing about itself."""
@@ -149,15 +163,12 @@ class Watch:
                     )
 
     def _by_survey(self, running: Running) -> Stop | None:
-        pid = parse_statuses(running.output("status")).get("child-pid")
-        if pid is None:
-            return None
-        now = survey(pid)
+        now = survey(running.pid)
         self.memory_peak_bytes = max(self.memory_peak_bytes or 0, now.memory_bytes)
         self.cpu_seconds = max(self.cpu_seconds or 0.0, now.cpu_seconds)
         if now.memory_bytes > self._limits.memory_mib * MIB:
             return "memory"
-        if now.tasks >= self._limits.process_count:
+        if now.tasks - STARTERS >= self._limits.process_count:
             return "processes"
         return "cpu" if now.cpu_seconds >= self._limits.cpu_seconds else None
 

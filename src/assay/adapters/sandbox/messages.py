@@ -8,6 +8,8 @@ import signal
 
 SILENT = (signal.SIGINT, signal.SIGPIPE)
 """Signals that shells do not report in words."""
+OURS = "assay-"
+"""How the init's own notes begin."""
 FREE = "assay-free "
 
 
@@ -29,7 +31,7 @@ def signal_of(code: int | None, notes: str) -> int | None:
         return signal.SIGKILL
     if not 128 < code <= 128 + 64:
         return None
-    said = any(line and not line.startswith(FREE) for line in notes.splitlines())
+    said = any(line and not line.startswith(OURS) for line in notes.splitlines())
     return code - 128 if said or code - 128 in SILENT else None
 
 

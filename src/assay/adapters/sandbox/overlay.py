@@ -270,29 +270,30 @@ class Weight:
     """How much a tree takes."""
 
     bytes: int
-    largest_bytes: int
-    """The largest file's apparent size."""
+    large: frozenset[tuple[int, int]]
+    """Files of at least the size asked about, by number and time of change."""
 
 
-def weigh(folders: Sequence[Path], enough_bytes: int) -> Weight:
+def weigh(folders: Sequence[Path], enough_bytes: int, large_bytes: int) -> Weight:
     """Bytes on disk of some trees, folders too, hard links counted once; stops early above `enough_bytes`.
 
     It may run while programs write: what vanishes meanwhile counts nothing. No depth hides anything.
     """
-    scale = _Scale(enough_bytes)
+    scale = _Scale(enough_bytes, large_bytes)
     for folder in folders:
         with contextlib.suppress(OSError), _opened(str(folder), FOLDER, 0) as fd:
             scale.add_tree(fd)
-    return Weight(scale.total, scale.largest)
+    return Weight(scale.total, frozenset(scale.large))
 
 
 class _Scale:
     """Adds up trees."""
 
-    def __init__(self, enough_bytes: int) -> None:
+    def __init__(self, enough_bytes: int, large_bytes: int) -> None:
         self.total = 0
-        self.largest = 0
+        self.large: set[tuple[int, int]] = set()
         self._enough = enough_bytes
+        self._large_bytes = large_bytes
         self._seen: set[int] = set()
 
     def add_tree(self, root: int) -> None:
@@ -318,7 +319,8 @@ class _Scale:
             if info.st_ino not in self._seen:
                 self.total += max(info.st_blocks * 512, ENTRY_BYTES)
                 if stat.S_ISREG(info.st_mode):
-                    self.largest = max(self.largest, info.st_size)
+                    if info.st_size >= self._large_bytes:
+                        self.large.add((info.st_ino, info.st_ctime_ns))
                     if info.st_nlink > 1:
                         self._seen.add(info.st_ino)
             return stat.S_ISDIR(info.st_mode)

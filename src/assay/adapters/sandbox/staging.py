@@ -27,7 +27,9 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # An init that outlives the command, reports how it ended, and takes all its descendants along. It keeps bubblewrap's
 # stderr for itself, so that messages about the sandbox never mix with the command's.
+# Its first word goes to a pipe that only assay reads: if assay died while the sandbox was being made, it ends here.
 INIT = """\
+echo assay-begin >&2 || exit 1
 e=$1 t=$2 n=$3 f=$4 c=$5; shift 5
 ulimit -c 0; ulimit -n "$n"; ulimit -f "$f"; ulimit -t "$c"; [ -z "$t" ] || ulimit -p "$t" 2>/dev/null || ulimit -u "$t"
 (exec env -i -- "$@" 2>"/proc/self/fd/$e")
@@ -96,18 +98,31 @@ def plan(spec: SandboxSpec, folder: Path, hidden: Sequence[str]) -> Stage:
     return Stage(place, "\n".join(lines) + "\n", tuple(binds))
 
 
-def launch_script(folder: Path, owner_pid: int, uid: int | None, groups: Sequence[Path], bwrap: Sequence[str]) -> str:
+def launcher(script: str, uid: int | None) -> list[str]:
+    """The command that runs a launch script in fresh namespaces, all of it bound to the life of the caller.
+
+    Each link of the chain dies with the one before it, but whoever changes its user or its privileges loses that bond
+    until it is tied anew, and a link that dies too early could leave its child waiting for ever. So bubblewrap gets a
+    process namespace of its own, as its first process: whatever it started dies with it. That assay is still
+    there when all bonds are tied is what the init's first word asks.
+    """
+    bound = ["setpriv", "--pdeathsig", "KILL"]
+    spaces = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--propagation", "private"]
+    own_user = [] if uid is not None else ["unshare", "--user", "--map-root-user"]
+    return [*own_user, *bound, *spaces, "/bin/sh", "-c", script]
+
+
+def launch_script(folder: Path, uid: int | None, groups: Sequence[Path], bwrap: Sequence[str]) -> str:
     """The shell script that mounts the stage and becomes bubblewrap.
 
     It runs in fresh namespaces. `groups` are the control groups to join first.
     """
-    lines = [f'[ "$PPID" = {owner_pid} ] || exit 70', "set -e"]
-    lines += [f"echo $$ > {shlex.quote(str(group / 'cgroup.procs'))}" for group in groups]
+    lines = ["set -e"]
+    lines += [f"echo 0 > {shlex.quote(str(group / 'cgroup.procs'))}" for group in groups]
     lines += [f"cd {shlex.quote(str(folder))}", "mount -n -a -T fstab", "cd /"]
     drop: list[str] = []
     if uid is not None:
         drop = ["setpriv", "--reuid", str(uid), "--regid", str(uid), "--clear-groups", "--no-new-privs"]
-        drop += ["--pdeathsig", "KILL"]
     lines.append(f"exec {shlex.join([*drop, *bwrap])}")
     return "\n".join(lines)
 

@@ -153,7 +153,9 @@ class UnsafeSession:
         )
         async with self._lock:
             done = await run(program)
-            weight = await anyio.to_thread.run_sync(overlay.weigh, self._places(), MORE_THAN_ANY_DISK)
+            weight = await anyio.to_thread.run_sync(
+                overlay.weigh, self._places(), MORE_THAN_ANY_DISK, MORE_THAN_ANY_DISK
+            )
         return ExecResult(
             exit_status=done.exit_status,
             signal=done.signal,
