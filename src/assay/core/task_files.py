@@ -148,22 +148,26 @@ USER agent
 """
 
 
+def _quoted(text: str) -> str:
+    """One word for the shell; what could end a line of the Dockerfile cannot be part of an honest name."""
+    return shlex.quote("".join(c if c.isprintable() else "?" for c in text))
+
+
 def _fetch(source: SourceInfo) -> str:
     """The lines that put the base into /repo."""
-    revision = shlex.quote(source.base_revision)
+    revision = _quoted(source.base_revision)
     if source.base_url:
         digest = (
-            f" && echo {shlex.quote(f'{source.base_sha256}  /tmp/base')} | sha256sum -c -" if source.base_sha256 else ""
+            f" && echo {_quoted(f'{source.base_sha256}  /tmp/base')} | sha256sum -c -" if source.base_sha256 else ""
         )
         unpack = "python -c \"import shutil, sys; shutil.unpack_archive('/tmp/base', '/tmp/tree', sys.argv[1])\" " + (
             "zip" if source.base_url.endswith(".zip") else "gztar"
         )
         return (
             f"RUN python -c \"import sys, urllib.request as r; r.urlretrieve(sys.argv[1], '/tmp/base')\" "
-            f"{shlex.quote(source.base_url)}{digest} \\\n && {unpack} \\\n"
+            f"{_quoted(source.base_url)}{digest} \\\n && {unpack} \\\n"
             " && cp -a /tmp/tree/*/. /repo/ && rm -rf /tmp/base /tmp/tree"
         )
     return (
-        f"RUN git clone -q {shlex.quote(source.origin)} /repo && git -C /repo checkout -q {revision}"
-        " && rm -rf /repo/.git"
+        f"RUN git clone -q {_quoted(source.origin)} /repo && git -C /repo checkout -q {revision} && rm -rf /repo/.git"
     )

@@ -68,7 +68,8 @@ async def prepare(task: Task, tools: Toolbox) -> Prepared:
             expected=source.base_tree_sha256,
         )
     base_layer = await tools.layers.put(base)
-    built = await tools.environments.rebuild(task.assay.environment, base, base_layer, name=source.origin)
+    name = source.origin if source.kind == "pypi" else ""
+    built = await tools.environments.rebuild(task.assay.environment, base, base_layer, name=name)
     framework = tools.framework(task.assay.framework)
     hidden = task.hidden_tests
     return Prepared(

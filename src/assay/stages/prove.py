@@ -24,7 +24,7 @@ from assay.core.prompts import compose as compose_prompt
 from assay.core.protection import protection
 from assay.core.splitting import Split, changed_line_count, split
 from assay.core.task_files import compose as compose_task
-from assay.errors import Rejection, VerifierError
+from assay.errors import EnvironmentBuildError, Rejection, VerifierError
 from assay.model.candidate import Candidate, CandidateContent
 from assay.model.environment import Environment
 from assay.model.event import Log, OnEvent, Stage
@@ -173,13 +173,18 @@ class Proof:
     async def _environment(self, content: CandidateContent, base_layer: Path) -> Built:
         source = content.source
         async with self.turn, self.step("environment") as costs:
-            built = await self.tools.environments.provide(
-                content.base,
-                base_layer,
-                repository=f"{source.kind}:{source.origin}",
-                date=source.gold_date,
-                name=source.origin,
-            )
+            try:
+                built = await self.tools.environments.provide(
+                    content.base,
+                    base_layer,
+                    repository=f"{source.kind}:{source.origin}",
+                    date=source.gold_date,
+                    name=source.origin if source.kind == "pypi" else "",
+                )
+            except EnvironmentBuildError as error:
+                # Every rung was climbed and none held: that says something about the candidate.
+                detail = f"{error.step}: {error.message}\n{error.tail}".strip()
+                raise Rejection(Reason.ENVIRONMENT, detail) from error
             costs.append(built.cost)
         for rung in built.rungs:
             if rung.error:

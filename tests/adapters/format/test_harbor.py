@@ -12,7 +12,7 @@ import pytest
 from assay.adapters.format.harbor import HarborFormat
 from assay.core.hashing import task_digest
 from assay.core.staleness import is_stale
-from assay.errors import TaskDefinitionError
+from assay.errors import InputError, TaskDefinitionError
 from assay.model.evidence import Evidence
 from assay.model.task import AssayMetadata, Task
 from assay.model.tree import FileState
@@ -52,7 +52,7 @@ def test_round_trip_and_evidence_is_kept(tmp_path: Path) -> None:
     assert harbor.read_evidence(path, "audit") is None
     assert not is_stale(evidence, digest)
     assert is_stale(evidence, task_digest(task.with_instruction("other")))
-    assert os.listdir(tmp_path) == ["x"]
+    assert [place.name for place in tmp_path.iterdir()] == ["x"]
 
 
 @pytest.mark.parametrize("text", [b"\xff", b"a = ", b"a = " + b"[" * 5000, b"metadata = 1", b"[task]\nname = 'x'"])
@@ -89,3 +89,19 @@ def test_a_newer_format_is_read_and_never_written_over(tmp_path: Path) -> None:
     for other in (task, replace(a_task())):
         with pytest.raises(TaskDefinitionError):
             HarborFormat().write(other, tmp_path)
+
+
+def test_what_is_no_task_folder_is_not_written_over(tmp_path: Path) -> None:
+    task = a_task()
+    stranger = tmp_path / task.slug
+    stranger.mkdir()
+    (stranger / "thesis.txt").write_text("ten years of work")
+    with pytest.raises(InputError, match="not a task folder"):
+        HarborFormat().write(task, tmp_path)
+    assert (stranger / "thesis.txt").read_text() == "ten years of work"
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
+    (tmp_path / ".assay-999999999-x" / "new").mkdir(parents=True)
+    HarborFormat().write(a_task(), tmp_path)
+    assert [place.name for place in tmp_path.iterdir()] == [a_task().slug]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import shutil
@@ -18,6 +19,7 @@ MAX_FILE_BYTES = 64 * 1024 * 1024
 MAX_TOTAL_BYTES = 512 * 1024 * 1024
 MAX_FILE_COUNT = 50_000
 MAX_DEPTH = 64
+WORK_PREFIX = ".assay-"
 
 
 def broken(file: str, key: str, found: str, expected: str) -> TaskDefinitionError:
@@ -86,7 +88,7 @@ def read_tree(root: Path, skip: frozenset[str]) -> dict[str, FileState]:
     while pending:
         prefix = pending.pop()
         try:
-            names = sorted(os.listdir(root / prefix))
+            names = sorted(place.name for place in (root / prefix).iterdir())
         except OSError as error:
             raise broken(prefix or root.name, "", error.strerror or str(error), "a folder that can be read") from error
         for name in names:
@@ -95,11 +97,14 @@ def read_tree(root: Path, skip: frozenset[str]) -> dict[str, FileState]:
                 continue
             if not is_safe_path(path) or path.count("/") >= MAX_DEPTH or len(files) >= MAX_FILE_COUNT:
                 raise broken(path, "", "an unsafe name, or too many or too deep files", "an ordinary task folder")
-            mode = os.lstat(root / path).st_mode
-            if stat.S_ISDIR(mode):
-                pending.append(path + "/")
-                continue
-            files[path] = _read_state(root / path, path, mode)
+            try:
+                mode = (root / path).lstat().st_mode
+                if stat.S_ISDIR(mode):
+                    pending.append(path + "/")
+                    continue
+                files[path] = _read_state(root / path, path, mode)
+            except OSError as error:
+                raise broken(path, "", error.strerror or str(error), "a file that can be read") from error
             total += len(files[path].data)
             if total > MAX_TOTAL_BYTES:
                 raise broken(path, "", f"more than {MAX_TOTAL_BYTES} bytes in all", "a smaller task folder")
@@ -108,7 +113,7 @@ def read_tree(root: Path, skip: frozenset[str]) -> dict[str, FileState]:
 
 def _read_state(place: Path, path: str, mode: int) -> FileState:
     if stat.S_ISLNK(mode):
-        target = os.readlink(place)
+        target = str(place.readlink())
         if not link_stays_inside(path, target):
             raise broken(path, "", f"a link to {target!r}", "a link that stays in the task folder")
         return FileState(os.fsencode(target), "120000")
@@ -127,7 +132,7 @@ def write_tree(root: Path, files: Mapping[str, FileState]) -> None:
         if state.mode == "120000":
             if not link_stays_inside(path, os.fsdecode(state.data)):
                 raise broken(path, "", f"a link to {state.data!r}", "a link that stays in the task folder")
-            os.symlink(state.data, os.fsencode(place))
+            place.symlink_to(os.fsdecode(state.data))
         else:
             place.write_bytes(state.data)
             place.chmod(0o755 if state.mode == "100755" else 0o644)
@@ -138,27 +143,58 @@ def _above(path: str) -> Iterator[str]:
     return ("/".join(parts[:count]) for count in range(1, len(parts)))
 
 
-def replace_folder(target: Path, files: Mapping[str, FileState], keep: str) -> None:
-    """Make `target` hold exactly `files` and the sub-folder `keep` that it has; never a partial folder."""
+def replace_folder(target: Path, files: Mapping[str, FileState], keep: str, mark: str) -> None:
+    """Make `target` hold exactly `files` and the sub-folder `keep` that it has; never a partial folder.
+
+    What stands there already must be a folder that holds `mark`. Raises InputError otherwise.
+    """
     with disk_errors(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        work = Path(tempfile.mkdtemp(prefix=".assay-", dir=target.parent))
+        _refuse_strangers(target, mark)
+        _sweep(target.parent)
+        work = Path(tempfile.mkdtemp(prefix=f"{WORK_PREFIX}{os.getpid()}-", dir=target.parent))
         try:
-            fresh, old = work / "new", work / "old"
+            fresh = work / "new"
             fresh.mkdir()
             write_tree(fresh, files)
             if (target / keep).is_dir() and not (target / keep).is_symlink():
                 shutil.copytree(target / keep, fresh / keep, symlinks=True)
             if target.exists():
-                target.rename(old)
-            try:
+                _exchange(fresh, target, work / "old")
+            else:
                 fresh.rename(target)
-            except OSError:
-                if old.exists():
-                    old.rename(target)
-                raise
         finally:
             shutil.rmtree(work, ignore_errors=True)
+
+
+def _refuse_strangers(target: Path, mark: str) -> None:
+    if os.path.lexists(target) and (target.is_symlink() or not (target / mark).is_file()):
+        raise InputError(
+            f"{target} is there already and is not a task folder", hint="move it away and run the same line again"
+        )
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed process left half-written."""
+    for left in folder.glob(f"{WORK_PREFIX}*"):
+        owner = left.name.removeprefix(WORK_PREFIX).partition("-")[0]
+        if not (owner.isdigit() and Path("/proc", owner).exists()):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _exchange(fresh: Path, target: Path, old: Path) -> None:
+    """Let two folders change places in one step, so that no moment is without a whole one."""
+    swap = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    at_cwd, exchange = -100, 2
+    if swap and swap(at_cwd, os.fsencode(fresh), at_cwd, os.fsencode(target), exchange) == 0:
+        return
+    # A file system that cannot: two renames, undone by whatever comes between them.
+    target.rename(old)
+    try:
+        fresh.rename(target)
+    except BaseException:
+        old.rename(target)
+        raise
 
 
 def replace_file(target: Path, data: bytes) -> None:

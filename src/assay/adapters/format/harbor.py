@@ -32,7 +32,7 @@ class HarborFormat:
 
     def read(self, path: Path) -> Task:
         """A task. Raises TaskDefinitionError naming file, key, found and expected."""
-        root = Path(os.path.abspath(path))
+        root = path.absolute()
         if root.is_symlink() or not root.is_dir():
             raise broken(root.name, "", "no folder", "a task folder")
         config = _read_config(root)
@@ -64,7 +64,7 @@ class HarborFormat:
             }
         except (TypeError, ValueError) as error:
             raise broken(CONFIG, "", str(error), "values that TOML and UTF-8 can hold") from error
-        replace_folder(target, {**task.files, **own}, EVIDENCE)
+        replace_folder(target, {**task.files, **own}, EVIDENCE, CONFIG)
         return target
 
     def read_evidence(self, path: Path, stage: str) -> Evidence | None:

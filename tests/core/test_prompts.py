@@ -1,0 +1,89 @@
+"""Prompts from what maintainers wrote: readable, bounded, without the answer."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.core.interface import InterfaceItem
+from assay.core.prompts import MAX_CHARACTERS, compose
+from assay.core.prose import clean, entries
+from assay.model.candidate import Note
+from assay.model.tree import FileChange, FileState
+
+CHANGES = (
+    FileChange(
+        "pkg/core.py",
+        FileState(b"def f(x):\n    return x\n"),
+        FileState(b"def f(x):\n    return compute_everything(x, offset=17) - base_of(x)\n"),
+    ),
+)
+
+
+def prompt(*notes: Note, tests: tuple[str, ...] = ("tests/test_core.py::test_f_adds_the_offset",)) -> str:
+    made = compose(notes, (), project="pkg", revision="1.0", changes=CHANGES, fail_to_pass=tests)
+    assert not made.unusable
+    return made.text
+
+
+def test_a_changelog_reads_like_a_colleague() -> None:
+    text = prompt(
+        Note("changelog", "1.1 (2024-01-01)\n---\n\n* Fix `f` for negative numbers (#123, thanks @someone)\n")
+    )
+    assert "- Fix `f` for negative numbers\n" in text
+    for noise in ("#123", "@someone", "1.1", "---", "thanks"):
+        assert noise not in text
+
+
+def test_housekeeping_is_left_out() -> None:
+    notes = "- Bump version to 2.0\n- Drop support for Python 3.7\n- Update the README\n- `f` now adds the offset\n"
+    assert entries(notes) == ["`f` now adds the offset"]
+
+
+def test_sphinx_and_links_become_plain() -> None:
+    assert clean(":func:`pkg.f` accepts ``None`` (`#12 <https://x.test/12>`_)") == "`pkg.f` accepts `None`"
+    assert clean("Allow [nested lists](https://x.test) in tables, by @ann and @bob") == "Allow nested lists in tables"
+
+
+def test_continuation_lines_belong_to_their_bullet() -> None:
+    assert entries("- One point that goes\n  on here\n- Another point of it\n") == [
+        "One point that goes on here",
+        "Another point of it",
+    ]
+
+
+def test_a_line_of_the_change_never_gets_in() -> None:
+    leak = "- Now does return compute_everything(x, offset=17) - base_of(x)\n- Handle the offset properly\n"
+    text = prompt(Note("changelog", leak))
+    assert "compute_everything" not in text
+    assert "Handle the offset properly" in text
+
+
+def test_without_words_the_tests_names_say_it() -> None:
+    assert "- F adds the offset" in prompt()
+    nothing = compose((), (), project="p", revision="1", changes=CHANGES, fail_to_pass=("t.py::test_1",))
+    assert nothing.unusable
+
+
+def test_a_commit_message_loses_its_trailers() -> None:
+    text = prompt(
+        Note("commit", "fix(core): add the missing offset (#9)\n\nIt was lost.\n\nSigned-off-by: A <a@b.c>\n")
+    )
+    assert "- Add the missing offset" in text
+    assert "- It was lost" in text
+    assert "Signed-off" not in text
+
+
+def test_needed_names_are_listed() -> None:
+    items = (InterfaceItem("pkg.f", "function", "(x, *, offset: int = 0)"), InterfaceItem("--fast", "option"))
+    made = compose((), items, project="pkg", revision="1", changes=CHANGES, fail_to_pass=("t.py::test_f_is_fast",))
+    assert "- `pkg.f(x, *, offset: int = 0)` (function)" in made.text
+    assert "- option `--fast`" in made.text
+
+
+@given(st.lists(st.builds(Note, st.sampled_from(["changelog", "commit", "omitted"]), st.text()), max_size=4))
+def test_any_words_give_a_bounded_prompt_and_the_same_one_again(notes: list[Note]) -> None:
+    first = compose(notes, (), project="p", revision="1", changes=CHANGES, fail_to_pass=("t.py::test_some_thing",))
+    again = compose(notes, (), project="p", revision="1", changes=CHANGES, fail_to_pass=("t.py::test_some_thing",))
+    assert first == again
+    assert len(first.text) <= MAX_CHARACTERS
