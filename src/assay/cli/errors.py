@@ -144,7 +144,8 @@ def _reader_gone() -> int:
 def _bug(error: BaseException, as_json: bool, arguments: list[str]) -> int:
     from assay.cli.report import write_report
 
-    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    leaf = next(_leaves(error), error)
+    what = f"{type(leaf).__name__}: {leaf}".splitlines()[0]
     path, text = write_report(error, arguments)
     message = f"assay has hit a fault of its own ({what})"
     hint = f"the report is in {path}; please send it to whoever looks after assay"

@@ -20,6 +20,12 @@ class GroupedOption(click.Option):
         super().__init__(*args, **kwargs)
         self.group = group
 
+    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
+        """Defaults, but not the ranges: `[x>=1]` tells a reader nothing that a refusal would not."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
+
 
 class AssayCommand(click.Command):
     """A command with grouped options and an example. An example is a line that a reader can type as it is."""

@@ -24,7 +24,7 @@ FEW = 8
 """Tests of each kind that are shown unless all are asked for."""
 
 
-@click.command("show", cls=AssayCommand, examples=("assay show tasks/python-slugify-8.0.1",))
+@click.command("show", cls=AssayCommand, examples=("assay show tasks/python-slugify-9.2.0",))
 @click.argument("what", metavar="TASK|CANDIDATE")
 @option("--all", "everything", is_flag=True, help="All tests, and the reference change.")
 @project_option

@@ -27,7 +27,7 @@ WHAT = "Whom to judge (without these: the task itself)"
 @click.command(
     "verify",
     cls=AssayCommand,
-    examples=("assay verify tasks/python-slugify-8.0.1", "assay verify tasks/python-slugify-8.0.1 --patch my.patch"),
+    examples=("assay verify tasks/python-slugify-9.2.0", "assay verify tasks/python-slugify-9.2.0 --patch my.patch"),
 )
 @click.argument("tasks", metavar="TASK...", nargs=-1, required=True)
 @option("--agent", group=WHAT, metavar="NAME", help="An agent: oracle (the reference change) or nop (no change).")
