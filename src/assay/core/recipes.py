@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
@@ -20,6 +20,20 @@ from assay.model.tree import Tree
 
 GRACE = timedelta(days=3)
 """Projects pin packages that appear together with the change."""
+PYTEST_FLOORS = {
+    "3.6": (2017, 6, 10),
+    "3.7": (2018, 8, 10),
+    "3.8": (2019, 11, 1),
+    "3.9": (2020, 11, 1),
+    "3.10": (2021, 9, 5),
+    "3.11": (2022, 11, 1),
+    "3.12": (2023, 10, 1),
+    "3.13": (2024, 6, 10),
+    "3.14": (2025, 6, 20),
+}
+"""By interpreter, a day on which the newest pytest was one that runs on it: older ones crash in rewriting asserts."""
+PYTEST_FAMILY = ("pytest", "pluggy", "iniconfig", "packaging", "py", "attrs", "exceptiongroup", "tomli", "pygments")
+"""pytest and what its versions depend on."""
 WANTED = ("test", "tests", "testing", "dev", "develop")
 UNWANTED = re.compile(r"(?:^|[^a-z])(?:min|minimum|doc|docs|lint|typing|mypy|build|release)(?:[^a-z]|$)")
 MODULES = {
@@ -106,6 +120,13 @@ def infer(base: Tree, date: datetime | None, interpreters: Sequence[Interpreter]
     rungs += [bare.model_copy(update={"python": p}) for p in pythons[1:2]]
     rungs.append(bare.model_copy(update={"install": "path", "python_path": folders}))
     return [r for i, r in enumerate(rungs) if r not in rungs[:i]]
+
+
+def exempt(python: str, newer: datetime) -> dict[str, datetime]:
+    """Which packages may be newer than a change's date on this interpreter, and until when: pytest's own."""
+    floor = PYTEST_FLOORS.get(python)
+    until = datetime(*floor, tzinfo=UTC) if floor else newer
+    return dict.fromkeys(PYTEST_FAMILY, until) if until > newer else {}
 
 
 def choose(facts: Declared, date: datetime | None, interpreters: Sequence[Interpreter]) -> list[str]:

@@ -21,6 +21,14 @@ from assay.model.tree import Tree
 
 _NESTED = re.compile(r"^(?:-r|--requirement)[ =]?\s*(\S+)")
 
+_BLAMED = (
+    re.compile(r"[Bb]ecause there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?=[=<>!~ ,])"),
+    re.compile(r"[Bb]ecause ([A-Za-z0-9][\w.-]*) was not found in"),
+    re.compile(r"you require ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?=[=<>!~ ,])"),
+    re.compile(r"Failed to (?:build|download)[^`]*`([A-Za-z0-9][\w.-]*?)==[^`]*`"),
+)
+"""How uv names a requirement that it cannot satisfy."""
+
 
 @dataclass(frozen=True, slots=True)
 class Declared:
@@ -155,7 +163,9 @@ def declared(base: Tree) -> Declared:
         classifiers=_strings(project.get("classifiers"))
         + _strings(config.get("metadata", "classifiers", fallback=""))
         + _strings(setup.get("classifiers")),
-        dependencies=_strings(project.get("dependencies")) + install + tuple(_table(poetry.get("dependencies"))),
+        dependencies=_strings(project.get("dependencies"))
+        + install
+        + _poetry_names(_table(poetry.get("dependencies"))),
         extras=extras,
         groups=tuple(map(str, _table(data.get("dependency-groups")))),
         poetry=_poetry_development(poetry),
@@ -167,12 +177,18 @@ def declared(base: Tree) -> Declared:
     )
 
 
+def _poetry_names(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """What an index has of a poetry table; the interpreter is listed there too and is no distribution."""
+    elsewhere = {"git", "path", "url"}
+    return tuple(n for n, v in table.items() if n != "python" and not (isinstance(v, dict) and elsewhere & set(v)))
+
+
 def _poetry_development(poetry: Mapping[str, Any]) -> tuple[str, ...]:
     names = dict(_table(poetry.get("dev-dependencies")))
     for group, content in _table(poetry.get("group")).items():
         if group in ("test", "tests", "testing", "dev", "develop"):
             names |= _table(_table(content).get("dependencies"))
-    return tuple(n for n, v in names.items() if not (isinstance(v, dict) and ({"git", "path", "url"} & set(v))))
+    return _poetry_names(names)
 
 
 def _caret(value: Any) -> str:
@@ -187,6 +203,23 @@ def _tox(base: Tree) -> tuple[str, ...]:
     lines = ini(base, "tox.ini").get("testenv", "deps", fallback="")
     found = (line.split(":", 1)[-1] if re.match(r"^[\w,{}!.-]+:", line) else line for line in lines.splitlines())
     return tuple(r for line in found if "{" not in line and (r := requirement(line)))
+
+
+def without(wanted: list[str], message: str) -> tuple[list[str], str]:
+    """Loosen the one requirement that a resolver's message blames, or leave it out if it was loose already.
+
+    Returns what is left and the line that was given up; an empty line when the message blames none of these.
+    """
+    plain = re.sub(r"[\s\u2500-\u25ff]+", " ", message)
+    for pattern in _BLAMED:
+        for found in pattern.finditer(plain):
+            name = canonicalize_name(found[1])
+            for i, line in enumerate(wanted):
+                if name == "pytest" or name not in names_of([line]):
+                    continue
+                loose = [] if line == found[1] or "not found" in found[0] or "==" not in line else [str(found[1])]
+                return [*wanted[:i], *loose, *wanted[i + 1 :]], line
+    return wanted, ""
 
 
 def names_of(lines: tuple[str, ...] | list[str]) -> set[str]:

@@ -7,6 +7,7 @@ source distribution sees the cache below a view that is thrown away, so that it 
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import re
 import shutil
@@ -16,10 +17,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+import anyio
+from pydantic import ValidationError
+
 from assay.adapters.environment.keep import Keep, size_bytes
 from assay.core.hashing import json_digest, tree_digest
-from assay.core.recipes import infer
-from assay.core.requirements import Declared, declared, from_file, text
+from assay.core.recipes import exempt, infer
+from assay.core.requirements import Declared, declared, from_file, requirement, text, without
 from assay.errors import DiskFullError, EnvironmentBuildError, InfrastructureError, PrerequisiteError, ProviderError
 from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment, Interpreter, Recipe
 from assay.model.ledger import Cost
@@ -38,6 +42,13 @@ _OFFLINE = re.compile(
     r"|timed out|tls handshake|invalid peer certificate|50[0234] (?:bad|service|gateway|internal)",
     re.IGNORECASE,
 )
+_FETCHING = re.compile(r"failed to (?:fetch|download)|request failed|error sending request", re.IGNORECASE)
+_OF_BUILD = re.compile(r"^\s*\[(?:stdout|stderr)\]", re.MULTILINE)
+"""Where uv starts to quote what a build printed: those lines are the project's, not uv's."""
+_LOOSENED = 3
+"""How many requirements a lock may give up because the index cannot satisfy them."""
+_CACHE_LAYER_BYTES = 32 * 1024 * 1024
+"""A larger cache costs as much disk as the environment itself; only small ones, pytest's foremost, come back often."""
 _TOOL, _CACHE = "/tool", "/cache"
 
 
@@ -91,9 +102,8 @@ class UvEnvironments:
         """See the port."""
         key = f"{repository}:{_shape(base)}"
         recipes = infer(base, date, self._interpreters, name)
-        remembered = self._memory.recall(_MEMORY, key)
-        if remembered:
-            recipes.insert(0, Recipe.model_validate(remembered).model_copy(update={"variables": recipes[0].variables}))
+        if remembered := self._recall(key):
+            recipes.insert(0, remembered.model_copy(update={"variables": recipes[0].variables}))
         rungs: list[Rung] = []
         best: Environment | None = None
         cost = Cost()
@@ -104,12 +114,16 @@ class UvEnvironments:
             except EnvironmentBuildError as error:
                 rungs.append(Rung(recipe, error.message, error.step, error.tail))
                 continue
+            except InfrastructureError as error:
+                error.context["cost"] = (cost + work.cost()).model_dump(mode="json")
+                raise
             finally:
                 cost += work.cost()
-            rungs.append(Rung(recipe, "" if imports else "the project's package does not import", *work.notes()))
             if imports:
+                rungs.append(Rung(recipe, "", *work.notes()))
                 best = environment
                 break
+            rungs.append(Rung(recipe, "the project's package does not import", "smoke", work.notes()[1]))
             best = best or environment
         if best is None:
             last = rungs[-1]
@@ -117,10 +131,20 @@ class UvEnvironments:
                 f"no environment could be built for {name or repository}: {last.error}",
                 step=last.step,
                 tail=last.tail,
+                cost=cost.model_dump(mode="json"),
                 rungs=[{"python": r.recipe.python, "step": r.step, "error": r.error, "tail": r.tail} for r in rungs],
             )
-        self._memory.remember(_MEMORY, key, best.recipe.model_dump(mode="json"))
+        if not rungs[-1].error:
+            self._memory.remember(_MEMORY, key, best.recipe.model_dump(mode="json"))
         return Built(best, cost, tuple(rungs))
+
+    def _recall(self, key: str) -> Recipe | None:
+        """What worked for such a tree; None when it cannot be used here, so that the ladder is climbed anew."""
+        try:
+            recipe = Recipe.model_validate(self._memory.recall(_MEMORY, key))
+        except ValidationError:
+            return None
+        return recipe if any(i.minor == recipe.python for i in self._interpreters) else None
 
     async def rebuild(self, recipe: Recipe, base: Tree, base_layer: Path, *, name: str = "") -> Built:
         """See the port."""
@@ -138,13 +162,21 @@ class UvEnvironments:
     async def tool(self) -> Path:
         """A folder with uv and the certificates, to show in the sandbox."""
         stat = self._uv_path.stat()
-        key = "tool-" + json_digest([str(self._uv_path), stat.st_size, stat.st_mtime_ns])[:16]
+        try:
+            trusted = self._index.certificates.read_bytes() if self._index.certificates else b""
+        except OSError as error:
+            raise PrerequisiteError(
+                f"the certificates at {self._index.certificates} cannot be read: {error.strerror}",
+                hint="correct the setting that names them",
+            ) from error
+        parts = [str(self._uv_path), stat.st_size, stat.st_mtime_ns, hashlib.sha256(trusted).hexdigest()]
+        key = "tool-" + json_digest(parts)[:16]
         async with self._keep.building(key) as folder:
             if self._keep.facts(key) is None:
                 shutil.copy(self._uv_path, folder / "uv")
                 (folder / "uv").chmod(0o755)
-                if self._index.certificates:
-                    shutil.copyfile(self._index.certificates, folder / "certificates.pem")
+                if trusted:
+                    (folder / "certificates.pem").write_bytes(trusted)
                 folder.chmod(0o755)
                 self._keep.finish(key, {})
         return folder
@@ -205,13 +237,24 @@ class _Work:
             wanted += more
             self.dropped += lost
         arguments = ["-"]
-        if self.facts.installable:
+        if self.recipe.install == "path":
+            # The last rung is for projects whose own metadata cannot be built: what is written has to do.
+            wanted += [r for line in self.facts.dependencies if (r := requirement(line))]
+        elif self.facts.installable:
             arguments.append("pyproject.toml" if "pyproject.toml" in self.base else _setup_file(self.base))
             arguments += [a for e in self.recipe.extras for a in ("--extra", e)]
         arguments += [a for g in self.recipe.groups for a in ("--group", g)]
         argv = ("pip", "compile", "--no-header", "--no-annotate", "--python", str(self.python.executable))
         async with self.owner._sandbox.open(self._spec(network=True)) as session:
-            result = await self._uv(session, "resolve", (*argv, *arguments), stdin="\n".join(wanted).encode())
+            for turn in range(_LOOSENED + 1):
+                try:
+                    result = await self._uv(session, "resolve", (*argv, *arguments), stdin="\n".join(wanted).encode())
+                    break
+                except EnvironmentBuildError as error:
+                    wanted, lost_one = without(wanted, error.tail)
+                    if not lost_one or turn == _LOOSENED:
+                        raise
+                    self.dropped.append(lost_one)
         lines = (line.strip() for line in result.stdout.decode("utf-8", "replace").splitlines())
         return tuple(sorted(line for line in lines if re.match(r"^[A-Za-z0-9][\w.-]*==\S+$", line)))
 
@@ -239,6 +282,8 @@ class _Work:
             await session.freeze(ENV_ROOT, folder / "env")
             if wheels_only:
                 await session.freeze(_CACHE, folder / "cache")
+                if size_bytes(folder / "cache") > _CACHE_LAYER_BYTES:
+                    await anyio.to_thread.run_sync(shutil.rmtree, folder / "cache", True)
 
     async def _project(self, deps_key: str) -> tuple[Environment, bool]:
         wanted = self.recipe.model_dump(mode="json", exclude={"lock", "requirements", "extras", "groups"})
@@ -358,6 +403,8 @@ class _Work:
             env["SSL_CERT_FILE"] = f"{_TOOL}/certificates.pem"
         if newer and argv[0] == "pip":
             dates = [a for b in _BACKENDS for a in ("--exclude-newer-package", f"{b}=2100-01-01T00:00:00Z")]
+            for package, until in exempt(self.recipe.python, newer).items():
+                dates += ["--exclude-newer-package", f"{package}={until.isoformat()}"]
             argv = (*argv, "--exclude-newer", newer.isoformat(), *dates)
         command = Command((f"{_TOOL}/uv", *argv), env=tuple(env.items()), stdin=stdin)
         result = await self._run(session, command)
@@ -390,6 +437,7 @@ def _error(step: str, result: ExecResult) -> InfrastructureError:
     tail = _tail(result)
     if result.stopped == "disk" or "No space left on device" in tail:
         return DiskFullError(f"no space is left while building an environment ({step})", hint="free some space")
-    if _OFFLINE.search(tail):
+    own = _OF_BUILD.split(result.stderr.decode("utf-8", "replace"), maxsplit=1)[0]
+    if _FETCHING.search(own) and _OFFLINE.search(own):
         return ProviderError("the package index does not answer", hint="check the network and run again", tail=tail)
     return EnvironmentBuildError(f"the step `{step}` of building an environment failed", step=step, tail=tail)
