@@ -42,6 +42,7 @@ def test_housekeeping_is_left_out() -> None:
 
 def test_sphinx_and_links_become_plain() -> None:
     assert clean(":func:`pkg.f` accepts ``None`` (`#12 <https://x.test/12>`_)") == "`pkg.f` accepts `None`"
+    assert clean("Fixed [`pkg.f`][pkg.f] for `f(x=...)`") == "Fixed `pkg.f` for `f(x=...)`"
     assert clean("Allow [nested lists](https://x.test) in tables, by @ann and @bob") == "Allow nested lists in tables"
 
 
@@ -61,8 +62,8 @@ def test_a_line_of_the_change_never_gets_in() -> None:
 
 def test_without_words_the_tests_names_say_it() -> None:
     assert "- F adds the offset" in prompt()
-    nothing = compose((), (), project="p", revision="1", changes=CHANGES, fail_to_pass=("t.py::test_1",))
-    assert nothing.unusable
+    for names in (("t.py::test_1",), ("t.py::test_natural_size", "t.py::test_intword")):
+        assert compose((), (), project="p", revision="1", changes=CHANGES, fail_to_pass=names).unusable
 
 
 def test_a_commit_message_loses_its_trailers() -> None:

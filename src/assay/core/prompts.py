@@ -22,6 +22,8 @@ MAX_POINTS = 12
 MANY_POINTS = 5
 """From this many points on, only those are kept that have a word in common with the change or its tests."""
 MAX_NAMES = 30
+MIN_WORDS = 3
+"""A test whose name has fewer words says nothing to a reader; at least half of the names must say something."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,}")
 COMMON_WORDS = (
     "that this with from when which should have does into only also more than then them they their "
@@ -56,6 +58,9 @@ def compose(
     told, provenance = _told(notes, changes, fail_to_pass, reference)
     if not told:
         told = [point for point in _from_tests(fail_to_pass) if not reference.leaks(point, shown)]
+        # Names such as "Natural size" say which function, and not what should hold.
+        if sum(len(point.split()) >= MIN_WORDS for point in told) * 2 < len(told):
+            told = []
         provenance = "assay, from the names of the tests"
     if not told:
         return Prompt("", provenance, "neither the maintainers nor the names of the tests say what is wanted")

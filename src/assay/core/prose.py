@@ -34,6 +34,7 @@ HANDLE = r"(?:@[\w-]+|[A-Z][\w-]+ [A-Z][\w.-]+)"
 ISSUE = r"(?:#|gh-|GH-|bpo-|!)\d{1,6}"
 NOISE = (
     (re.compile(r"!?\[([^\]]*)\]\((?:https?:[^)]*|#[^)]*)\)"), r"\1"),
+    (re.compile(r"\[([^\[\]]+)\]\[[^\[\]]*\]"), r"\1"),
     (re.compile(r"`([^`<]+?)\s*<[^>]+>`_{1,2}"), r"\1"),
     (re.compile(r":(?:\w+:)?(?:func|meth|class|mod|attr|exc|obj|ref|doc|term|data|const):`~?([^`]+)`"), r"`\1`"),
     (re.compile(r":(?:issue|pr|pull|gh|bug|user|ghissue|ghpull|commit|cve)s?:`[^`]*`"), ""),
@@ -62,7 +63,8 @@ NOISE = (
     (re.compile(r"\(\s*[,;]?\s*\)|\[\s*\]"), ""),
     (re.compile(r"\s*\([^()]*$"), ""),  # what a cut entry left open
     (re.compile(r"\s+([.,;:])"), r"\1"),
-    (re.compile(r"([.;:])[.,;:]+"), r"\1"),
+    (re.compile(r"(?<!\.)\.[,;:]+"), "."),
+    (re.compile(r"[,;:]+\.(?!\.)"), "."),
     (re.compile(r"[ \t]{2,}"), " "),
 )
 
