@@ -1,0 +1,103 @@
+"""What metadata files say, in every dialect, and what a resolver's complaint costs."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.core.requirements import declared, from_file, names_of, requirement, setup_arguments, without
+from assay.model.tree import FileState, Tree
+
+
+def of(path: str, text: str) -> Tree:
+    return {path: FileState(text.encode())}
+
+
+def test_a_standard_project() -> None:
+    found = declared(
+        of(
+            "pyproject.toml",
+            '[build-system]\nbuild-backend="flit_core.buildapi"\n[project]\nname="x"\nrequires-python=">=3.9"\n'
+            'dependencies=["attrs>=20"]\n[project.optional-dependencies]\ntest=["mock"]\n[dependency-groups]\ndev=["tox"]\n',
+        )
+    )
+    assert (found.requires_python, found.dependencies, found.extras) == (">=3.9", ("attrs>=20",), {"test": ("mock",)})
+    assert (found.groups, found.installable, found.backend) == (("dev",), True, "flit_core.buildapi")
+
+
+def test_poetry_counts_neither_the_interpreter_nor_what_lies_elsewhere() -> None:
+    found = declared(
+        of(
+            "pyproject.toml",
+            '[tool.poetry]\nname="x"\n[tool.poetry.dependencies]\npython="^3.7"\nsix="*"\nlocal={path="x"}\n'
+            '[tool.poetry.dev-dependencies]\nmock="*"\n[tool.poetry.group.test.dependencies]\nfreezegun="^1"\n',
+        )
+    )
+    assert found.requires_python == ">=3.7"
+    assert found.dependencies == ("six",)
+    assert found.poetry == ("mock", "freezegun")
+
+
+def test_setup_cfg() -> None:
+    found = declared(
+        of(
+            "setup.cfg",
+            "[metadata]\nname = x\n[options]\npython_requires = >=3.6\ninstall_requires =\n    six\n    attrs\n"
+            "[options.extras_require]\ntest =\n    mock\n",
+        )
+    )
+    assert (found.requires_python, found.dependencies, found.extras) == (">=3.6", ("six", "attrs"), {"test": ("mock",)})
+
+
+def test_setup_py_is_read_and_never_run() -> None:
+    found = declared(
+        of(
+            "setup.py",
+            "import setuptools\nNEEDS = ['six']\nTEST = ['mock']\n"
+            "setuptools.setup(install_requires=NEEDS + ['attrs'], extras_require={'test': TEST}, "
+            "tests_require=TEST, python_requires='>=3.5', version=open('x').read())\nraise SystemExit(1)\n",
+        )
+    )
+    assert found.dependencies == ("six", "attrs")
+    assert (found.extras, found.tox, found.requires_python) == ({"test": ("mock",)}, ("mock",), ">=3.5")
+
+
+def test_tox() -> None:
+    found = declared(of("tox.ini", "[testenv]\ndeps =\n    pytest\n    py36: mock\n    {[base]deps}\n    -rx.txt\n"))
+    assert found.tox == ("pytest", "mock")
+
+
+def test_nested_files_once_and_what_no_index_has() -> None:
+    base = {
+        "requirements/test.txt": FileState(b"-r base.txt\npytest==5.0 --hash=sha256:0 # why\ngit+https://x.org/y\n"),
+        "requirements/base.txt": FileState(b"six\n-r test.txt\n-e .\n"),
+    }
+    assert from_file(base, "requirements/test.txt") == (["six", "pytest==5.0"], ["-e .", "git+https://x.org/y"])
+
+
+@pytest.mark.parametrize(
+    ("message", "left", "lost"),
+    [
+        ("× No solution found:\n ╰─▶ Because there is no version of\n     mock==9.9", ["six", "mock"], "mock==9.9"),
+        ("Because mock was not found in the package registry and you require mock==9.9", ["six"], "mock==9.9"),
+        ("Because there are no versions of pytest and you require pytest", ["six", "mock==9.9"], ""),
+        ("something else broke", ["six", "mock==9.9"], ""),
+    ],
+)  # fmt: skip
+def test_a_complaint_costs_one_requirement(message: str, left: list[str], lost: str) -> None:
+    assert without(["six", "mock==9.9"], message) == (left, lost)
+
+
+def test_names_are_normalised() -> None:
+    assert names_of(["Foo_Bar[x]>=1", "six; python_version<'3'", "-e ."]) == {"foo-bar", "six"}
+    assert requirement("x @ https://example.org/x.zip") is None
+
+
+@given(st.text(max_size=200))
+def test_broken_files_count_as_empty_and_raise_nothing(text: str) -> None:
+    for path in ("pyproject.toml", "setup.cfg", "setup.py", "tox.ini"):
+        declared(of(path, text))
+    setup_arguments(text)
+    from_file(of("requirements.txt", text), "requirements.txt")
+    without(["six"], text)
