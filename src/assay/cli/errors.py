@@ -144,7 +144,7 @@ def _reader_gone() -> int:
 def _bug(error: BaseException, as_json: bool, arguments: list[str]) -> int:
     from assay.cli.report import write_report
 
-    leaf = next(_leaves(error), error)
+    leaf = next((leaf for leaf in _leaves(error) if _as_expected(leaf) is None), error)
     what = f"{type(leaf).__name__}: {leaf}".splitlines()[0]
     path, text = write_report(error, arguments)
     message = f"assay has hit a fault of its own ({what})"
