@@ -1,0 +1,39 @@
+"""The names that hidden tests use and only the change brings."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.core.interface import needed_names
+from assay.model.tree import FileState
+
+BASE = {"pkg/__init__.py": FileState(b"def old(text):\n    return text\n")}
+GOLD = {
+    "pkg/__init__.py": FileState(
+        b"def old(text, limit=0):\n    return text\n\ndef fresh(a, *, b=1):\n    return a\n\ndef unused():\n    pass\n"
+    )
+}
+
+
+def shown(test: bytes) -> list[str]:
+    return [item.shown for item in needed_names(BASE, GOLD, {"tests/test_x.py": FileState(test)})]
+
+
+def test_a_new_function_is_listed_with_its_signature() -> None:
+    found = shown(b"from pkg import fresh\n\ndef test_it():\n    assert fresh(1)\n")
+    assert found == ["pkg.fresh(a, *, b=1)"]
+
+
+def test_a_new_parameter_is_listed_where_the_test_gives_it() -> None:
+    assert any("limit" in text for text in shown(b"from pkg import old\n\ndef test_it():\n    old('x', limit=1)\n"))
+
+
+def test_what_the_base_has_is_not_listed() -> None:
+    assert shown(b"from pkg import old\n\ndef test_it():\n    old('x')\n") == []
+
+
+@given(st.binary(max_size=120))
+def test_any_bytes_are_read_without_an_error(source: bytes) -> None:
+    files = {"pkg/__init__.py": FileState(source)}
+    assert isinstance(needed_names(BASE, files, {"tests/test_x.py": FileState(source)}), tuple)
