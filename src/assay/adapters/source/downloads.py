@@ -14,11 +14,12 @@ import json
 import os
 import ssl
 import tempfile
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -26,6 +27,8 @@ import httpx
 
 from assay.errors import DiskFullError, ProviderError, Rejection, StoreError
 from assay.model.reason import Reason
+
+Answer = TypeVar("Answer")
 
 MAX_PAGE_BYTES = 64 << 20
 OFFLINE_HINT = "check the network (a proxy or certificate file can be set in the settings) and run the same line again"
@@ -94,8 +97,8 @@ class Downloads:
         return data
 
     async def _fresh(self, url: str, accept: str) -> Page:
-        async for attempt in self._attempts(url):
-            async with self._answer(attempt, url, {"Accept": accept}) as response:
+        async def once() -> Page:
+            async with self._answer(url, {"Accept": accept}) as response:
                 if response.status_code == 404:
                     return Page(str(response.url), 404, "", b"")
                 _check_status(response)
@@ -105,43 +108,47 @@ class Downloads:
                     if len(body) > MAX_PAGE_BYTES:
                         raise ProviderError(f"{url} answers with more than {MAX_PAGE_BYTES} bytes", url=url)
                 return Page(str(response.url), 200, response.headers.get("content-type", ""), bytes(body))
-        raise AssertionError("the last attempt returns or raises")
+
+        return await self._patiently(url, once)
 
     async def _download(self, url: str, max_bytes: int) -> bytes:
         """All bytes of a file; a connection that breaks is taken up where it broke."""
         body = bytearray()
-        async for attempt in self._attempts(url):
+
+        async def once() -> bytes:
             headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={len(body)}-"} if body else {})
-            async with self._answer(attempt, url, headers) as response:
+            async with self._answer(url, headers) as response:
                 _check_status(response)
                 if response.headers.get("content-range", "").partition("-")[0] != f"bytes {len(body)}":
                     body.clear()  # the server sends it all again, or something else than asked
                 async for chunk in response.aiter_raw():
-                    body += chunk
+                    body.extend(chunk)
                     if len(body) > max_bytes:
                         raise Rejection(Reason.UNSAFE_SOURCE, f"{url} is larger than {max_bytes} bytes")
                 return bytes(body)
+
+        return await self._patiently(url, once)
+
+    async def _patiently(self, url: str, once: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What may pass is tried again, a bounded number of times. Raises ProviderError in the end."""
+        connection = self._connection
+        for number in range(connection.attempts):
+            try:
+                return await once()
+            except (httpx.TransportError, _Busy) as error:
+                if number == connection.attempts - 1:
+                    raise ProviderError(
+                        f"cannot fetch {url}: {str(error) or type(error).__name__}", hint=OFFLINE_HINT, url=url
+                    ) from error
+            except (httpx.InvalidURL, httpx.HTTPError) as error:
+                raise ProviderError(f"cannot fetch {url}: {error}", url=url) from error
+            await anyio.sleep(connection.backoff_seconds * 2**number)
         raise AssertionError("the last attempt returns or raises")
 
-    async def _attempts(self, url: str) -> AsyncIterator[_Attempt]:
-        for number in range(self._connection.attempts):
-            if number:
-                await anyio.sleep(self._connection.backoff_seconds * 2 ** (number - 1))
-            yield _Attempt(last=number == self._connection.attempts - 1)
-
     @asynccontextmanager
-    async def _answer(self, attempt: _Attempt, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-        """The answer to one attempt; what may pass is swallowed unless it was the last one."""
-        try:
-            async with self._client() as client, client.stream("GET", url, headers=dict(headers)) as response:
-                yield response
-        except (httpx.TransportError, _Busy) as error:
-            if attempt.last:
-                raise ProviderError(
-                    f"cannot fetch {url}: {str(error) or type(error).__name__}", hint=OFFLINE_HINT, url=url
-                ) from error
-        except (httpx.InvalidURL, httpx.HTTPError) as error:
-            raise ProviderError(f"cannot fetch {url}: {error}", url=url) from error
+    async def _answer(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        async with self._client() as client, client.stream("GET", url, headers=dict(headers)) as response:
+            yield response
 
     def _client(self) -> httpx.AsyncClient:
         if self._tls is None:
@@ -156,11 +163,6 @@ class Downloads:
             max_redirects=5,
             headers={"User-Agent": "swe-assay"},
         )
-
-
-@dataclass(frozen=True, slots=True)
-class _Attempt:
-    last: bool
 
 
 class _Busy(Exception):
