@@ -21,7 +21,7 @@ from assay.model.tree import Tree
 GRACE = timedelta(days=3)
 """Projects pin packages that appear together with the change."""
 PYTEST_FLOORS = {
-    "3.6": (2017, 6, 10),
+    "3.6": (2018, 8, 10),
     "3.7": (2018, 8, 10),
     "3.8": (2019, 11, 1),
     "3.9": (2020, 11, 1),
@@ -31,7 +31,8 @@ PYTEST_FLOORS = {
     "3.13": (2024, 6, 10),
     "3.14": (2025, 6, 20),
 }
-"""By interpreter, a day on which the newest pytest was one that runs on it: older ones crash in rewriting asserts."""
+"""By interpreter, a day on which the newest pytest ran on it (older ones crash in rewriting asserts) and had the
+options that runs need (`--rootdir` is of 3.5)."""
 PYTEST_FAMILY = ("pytest", "pluggy", "iniconfig", "packaging", "py", "attrs", "exceptiongroup", "tomli", "pygments")
 """pytest and what its versions depend on."""
 WANTED = ("test", "tests", "testing", "dev", "develop")

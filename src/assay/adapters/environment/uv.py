@@ -33,7 +33,7 @@ from assay.ports.environment import Built, Rung
 from assay.ports.sandbox import Sandbox, Session
 
 _MEMORY = "environment"
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: raise it when the way of building changes."""
 _CACHE_LAYERS = 24
 _BACKENDS = ("setuptools", "wheel", "pip", "flit-core", "poetry-core", "hatchling", "editables")
