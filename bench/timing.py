@@ -6,7 +6,6 @@ import resource
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from typing import TypedDict
 
@@ -16,16 +15,6 @@ class Row(TypedDict):
     value: float
     unit: str
     aim: str
-
-
-def wall_seconds(argv: Sequence[str], times: int) -> float:
-    """Median wall time of a command."""
-    taken = []
-    for _ in range(times):
-        before = time.perf_counter()
-        subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        taken.append(time.perf_counter() - before)
-    return statistics.median(taken)
 
 
 def cpu_seconds(argv: Sequence[str], times: int) -> float:
