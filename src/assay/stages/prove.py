@@ -24,7 +24,7 @@ from assay.core.prompts import compose as compose_prompt
 from assay.core.protection import protection
 from assay.core.splitting import Split, changed_line_count, split
 from assay.core.task_files import compose as compose_task
-from assay.errors import EnvironmentBuildError, Rejection, VerifierError
+from assay.errors import EnvironmentBuildError, InfrastructureError, Rejection, VerifierError
 from assay.model.candidate import Candidate, CandidateContent
 from assay.model.environment import Environment
 from assay.model.event import Log, OnEvent, Stage
@@ -181,7 +181,12 @@ class Proof:
                     date=source.gold_date,
                     name=source.origin if source.kind == "pypi" else "",
                 )
-            except EnvironmentBuildError as error:
+            except InfrastructureError as error:
+                spent = error.context.get("cost")
+                if spent is not None:
+                    costs.append(Cost.model_validate(spent))
+                if not isinstance(error, EnvironmentBuildError):
+                    raise
                 # Every rung was climbed and none held: that says something about the candidate.
                 detail = f"{error.step}: {error.message}\n{error.tail}".strip()
                 raise Rejection(Reason.ENVIRONMENT, detail) from error
