@@ -134,7 +134,8 @@ def dockerfile(source: SourceInfo, recipe: Recipe) -> str:
 # Made by assay. The base of the task as one commit without history, and exactly the packages of its lock.
 FROM python:{recipe.python}-slim
 RUN apt-get update && apt-get install -y --no-install-recommends git gcc libc6-dev && rm -rf /var/lib/apt/lists/*
-RUN useradd --create-home --uid 1000 agent && mkdir /repo && chown agent /repo
+RUN useradd --create-home --uid 1000 agent && mkdir -p /repo /logs/verifier /logs/artifacts \\
+ && chown -R agent /repo /logs
 ENV {environment}
 WORKDIR /repo
 COPY requirements.txt /tmp/requirements.txt
