@@ -138,6 +138,12 @@ def test_grades(run: TestReport, reason: str) -> None:
     assert (grading.reason, grading.resolved) == (reason, not reason)
 
 
+def test_a_test_whose_id_changes_with_every_run_is_no_surprise() -> None:
+    task = metadata(f2p=("t.py::a",), flaky=("t.py::b[12:00]", "t.py::b[12:01]"))
+    assert grade(task, of({"t.py::a": P, "t.py::b[12:02]": F})).resolved
+    assert grade(task, of({"t.py::a": P, "t.py::c[12:02]": F})).reason == "unexpected-tests"
+
+
 def test_nothing_to_judge_is_not_resolved() -> None:
     assert grade(metadata(p2p=("b",)), report(b=P)).reason == "nothing-to-judge"
 
