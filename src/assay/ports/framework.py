@@ -7,14 +7,17 @@ file; `report` believes neither alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from assay.model.environment import Environment
 from assay.model.report import TestReport
 from assay.model.sandbox import Command, ExecResult, Mount
-from assay.model.tree import Tree
+from assay.model.tree import FileState, Tree
+
+Hidden = Mapping[str, FileState | None]
+"""The layer of hidden tests: path in the repository to file, None where one must be absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ class Selection:
     """Single tests; if given, they replace `files`."""
     test_seconds: float = 60.0
     """Limit for one test."""
+    hidden: Hidden = field(default_factory=dict)
+    """The task's hidden tests, for a framework that keeps some of them outside the sandbox."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,9 @@ class Plan:
     report_path: str
     files: tuple[str, ...] = ()
     """The files that were asked for."""
+    withheld: object = None
+    """What the framework needs to judge the run and the sandbox never sees; only `report` of the same framework reads
+    it."""
 
 
 class Framework(Protocol):
@@ -56,6 +64,10 @@ class Framework(Protocol):
 
     def protected_patterns(self) -> Sequence[str]:
         """Gitwildmatch patterns of what the framework loads by itself."""
+        ...
+
+    def inside(self, hidden: Hidden) -> Hidden:
+        """The part of the hidden tests that is laid into the verifier's sandbox; what is left out stays outside."""
         ...
 
     def requirements(self) -> Sequence[str]:

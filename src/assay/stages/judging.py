@@ -72,12 +72,13 @@ async def prepare(task: Task, tools: Toolbox) -> Prepared:
     built = await tools.environments.rebuild(task.assay.environment, base, base_layer, name=name)
     framework = tools.framework(task.assay.framework)
     hidden = task.hidden_tests
+    inside = framework.inside(hidden)
     return Prepared(
         task=task,
         digest=task_digest(task),
         base=base,
         base_layer=base_layer,
-        hidden_layer=await tools.layers.put(hidden) if hidden else None,
+        hidden_layer=await tools.layers.put(inside) if inside else None,
         environment=built.environment,
         framework=framework,
         is_protected=protection(
@@ -131,7 +132,7 @@ async def _judge(prepared: Prepared, agent: str, patch: bytes, runner: Runner, *
         )
         return Judged(verdict, None)
     layers = stack(prepared.environment, prepared.base_layer, applied.layer, prepared.hidden_layer)
-    run = await runner.test(prepared.environment, layers, Selection(files=task.test_files), task.limits)
+    run = await runner.test(prepared.environment, layers, Selection(files=task.test_files, hidden=prepared.task.hidden_tests), task.limits)
     judgement = grade(task, run.report)
     cost = cost_of(applied.usage + run.usage)
     verdict = Verdict(

@@ -78,7 +78,8 @@ class Proof:
         parts = self._split(base, gold, framework)
         async with self.step("split"):
             base_layer = await self.tools.layers.put(base)
-            hidden_layer = await self.tools.layers.put(parts.hidden) if parts.hidden else None
+            inside = framework.inside(parts.hidden)
+            hidden_layer = await self.tools.layers.put(inside) if inside else None
             patch = await self.tools.patches.diff(parts.gold)
         built = await self._environment(content, base_layer)
         is_protected = protection(

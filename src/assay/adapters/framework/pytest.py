@@ -12,7 +12,7 @@ from assay.model.environment import REPO_ROOT, Environment
 from assay.model.report import Status, TestOutcome, TestReport
 from assay.model.sandbox import Command, ExecResult, Mount
 from assay.model.tree import Tree
-from assay.ports.framework import Plan, Selection
+from assay.ports.framework import Hidden, Plan, Selection
 
 INSIDE = Path(__file__).parent / "inside"
 PLUGIN_ROOT = "/assay/pytest"
@@ -95,6 +95,10 @@ class PytestFramework:
     def protected_patterns(self) -> Sequence[str]:
         """What pytest and the interpreter load unasked."""
         return PROTECTED
+
+    def inside(self, hidden: Hidden) -> Hidden:
+        """All of them: pytest imports its tests."""
+        return hidden
 
     def requirements(self) -> Sequence[str]:
         """pytest itself."""
