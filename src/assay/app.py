@@ -164,6 +164,7 @@ async def _toolbox(state: Path, tasks_folder: Path, sandbox_name: str, *, unsafe
             framework=framework,
             agent=agent,
             tasks_folder=tasks_folder,
+            slots=anyio.CapacityLimiter(len(os.sched_getaffinity(0))),
         )
         code = 0
     finally:

@@ -11,7 +11,7 @@ from assay.core.grading import grade
 from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
 from assay.model.reason import Reason
-from assay.model.report import Status, TestOutcome, TestReport
+from assay.model.report import Problem, Status, TestOutcome, TestReport, Trouble
 from assay.model.task import AssayMetadata, Provenance
 
 JUDGEMENT = Judgement(
@@ -27,7 +27,12 @@ def report(complete: bool = True, stopped: str = "", **statuses: Status) -> Test
 
 def of(statuses: dict[str, Status], *, complete: bool = True, stopped: str = "") -> TestReport:
     outcomes = {name: TestOutcome(status) for name, status in statuses.items()}
-    return TestReport(outcomes, complete=complete, stopped=stopped, problems=() if complete else ("incomplete",))
+    return TestReport(
+        outcomes,
+        complete=complete,
+        stopped=stopped,
+        problems=() if complete else (Problem(Trouble.EARLY_EXIT, "incomplete"),),
+    )
 
 
 def failing(name: str, kind: str) -> TestReport:
@@ -124,13 +129,13 @@ TASK = metadata(f2p=("a",), p2p=("b",), flaky=("c",), rest=("d",))
         (report(a=P, b=P), ""),
         (report(a=P, b=P, c=F, d=F), ""),
         (report(a=P, b=F), "tests-failed"),
-        (report(a=P), "tests-failed"),
+        (report(a=P), "missing-tests"),
         (report(a=S, b=P), "tests-failed"),
         (report(a=Status.XPASSED, b=P), "tests-failed"),
         (report(a=P, b=P, x=P), "unexpected-tests"),
-        (report(complete=False, a=P, b=P), "report-incomplete"),
+        (report(complete=False, a=P, b=P), "early-exit"),
         (report(stopped="memory", a=P, b=P), "limit-memory"),
-        (report(complete=False), "report-incomplete"),
+        (report(complete=False), "early-exit"),
     ],
 )
 def test_grades(run: TestReport, reason: str) -> None:

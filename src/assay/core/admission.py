@@ -82,7 +82,9 @@ def _unusable(runs: Sequence[TestReport], *, base: bool = False) -> Admission | 
         if not base and not run.outcomes:
             return Admission(reason=Reason.TESTS_NOT_COLLECTED, detail=_first_uncollected(run))
         if not base and not run.complete and not _only_collection(run):
-            return Admission(reason=Reason.GOLD_FAILS, detail="; ".join(run.problems) or "the run did not finish")
+            return Admission(
+                reason=Reason.GOLD_FAILS, detail="; ".join(map(str, run.problems)) or "the run did not finish"
+            )
     return None
 
 
@@ -123,7 +125,7 @@ def _first_uncollected(run: TestReport) -> str:
     for path, outcome in run.uncollected.items():
         text = f"{path} could not be collected: {outcome.error_type} {outcome.message}"
         return text.replace("\n", " ")[:MESSAGE_CHARACTERS]
-    return "; ".join(run.problems) or "the framework collected no test"
+    return "; ".join(map(str, run.problems)) or "the framework collected no test"
 
 
 def _base_status(run: TestReport, name: str) -> Status:

@@ -1,23 +1,48 @@
-"""From one run of a task's verifier to yes or no. Everything must agree; "0 of 0" is unknown, not 100 %."""
+"""From the runs of a task's verifier to yes or no. Everything must agree; "0 of 0" is unknown, not 100 %."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assay.model.report import Status, TestReport
+from assay.core.twins.rounds import Findings, read_rounds
+from assay.model.report import Problem, Status, TestReport, Trouble
 from assay.model.task import AssayMetadata
-from assay.model.verdict import TestResult
+from assay.model.twin import Pool, Round
+from assay.model.verdict import TestResult, TwinTally
+
+PLAIN = Round({})
+"""The tests as they are, without twins."""
+NOTHING = Pool()
+INCOMPLETE = (
+    Trouble.NOT_STARTED,
+    Trouble.KILLED,
+    Trouble.EARLY_EXIT,
+    Trouble.TRUNCATED,
+    Trouble.DUPLICATE,
+    Trouble.UNEXPECTED,
+    Trouble.CHANNEL,
+    Trouble.MISSING,
+    Trouble.DISAGREEMENT,
+    Trouble.EXIT_STATUS,
+)
+"""What speaks first when several things are wrong with a run."""
+CLEARLY_RED = frozenset({Status.FAILED, Status.ERROR, Status.TIMEOUT, Status.SKIPPED, Status.XFAILED, Status.XPASSED})
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """The judgement of one report. `reason` is empty when resolved."""
+    """The judgement of the runs of one verdict. `reason` is empty when resolved."""
 
     resolved: bool
     reason: str
     results: tuple[TestResult, ...]
     """Every test of the task's lists."""
     problems: tuple[str, ...] = ()
+    tamper: tuple[str, ...] = ()
+    """What shows that the candidate has tampered with the judge."""
+    twins: TwinTally | None = None
+    """None when the runs had none."""
 
     @property
     def passed_count(self) -> int:
@@ -26,52 +51,88 @@ class Grade:
 
 
 def grade(task: AssayMetadata, report: TestReport) -> Grade:
-    """Resolved if and only if the run is complete, tells of exactly the expected tests, and all listed ones passed."""
-    results = tuple(
-        TestResult(id=test_id, status=_status(report, test_id), expected=kind, message=_message(report, test_id))
-        for kind, ids in (("fail_to_pass", task.fail_to_pass), ("pass_to_pass", task.pass_to_pass))
-        for test_id in ids
-    )
-    failed = [result for result in results if result.status is not Status.PASSED]
-    problems = report.problems + _surprises(task, report)
-    if not task.fail_to_pass:
-        reason = "nothing-to-judge"
-    elif report.stopped:
-        reason = f"limit-{report.stopped}"
-    elif failed and all(r.status is Status.MISSING for r in failed) and not report.outcomes:
-        reason = "nothing-collected" if report.uncollected else "report-incomplete"
-    elif failed:
-        reason = "tests-failed"
-    elif not report.complete:
-        reason = "report-incomplete"
-    elif problems:
-        reason = "unexpected-tests"
-    else:
-        reason = ""
-    return Grade(resolved=not reason, reason=reason, results=results, problems=problems)
+    """The judgement of one run without twins."""
+    return grade_rounds(task, NOTHING, (PLAIN,), (report,))
 
 
-def _surprises(task: AssayMetadata, report: TestReport) -> tuple[str, ...]:
-    """Ids that no honest run of this task reports.
+def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], reports: Sequence[TestReport]) -> Grade:
+    """Resolved if and only if every run is complete and tells of exactly the expected tests, all listed ones passed
+    wherever they were themselves, and every twin failed.
 
     A quarantined test may be one whose id is made anew at every run (a parameter that holds the time): another
     parameter of it is no surprise, and counts for nothing either.
     """
-    known = {*task.fail_to_pass, *task.pass_to_pass, *task.quarantined, *task.uncounted}
+    counted = (*task.fail_to_pass, *task.pass_to_pass)
     volatile = {name.partition("[")[0] for name in task.quarantined}
-    extra = [name for name in report.outcomes if name not in known and name.partition("[")[0] not in volatile]
-    return (f"unexpected tests: {len(extra)}, first {extra[0]}",) if extra else ()
+    others = {*task.quarantined, *task.uncounted}
+    findings = read_rounds(pool, rounds, reports, counted, others, volatile)
+    results = tuple(
+        TestResult(
+            id=test_id,
+            status=findings.statuses.get(test_id, Status.MISSING),
+            expected=kind,
+            message=findings.messages.get(test_id, ""),
+        )
+        for kind, ids in (("fail_to_pass", task.fail_to_pass), ("pass_to_pass", task.pass_to_pass))
+        for test_id in ids
+    )
+    problems = [problem for report in reports for problem in report.problems]
+    if findings.strangers:
+        text = f"unexpected tests: {len(findings.strangers)}, first {findings.strangers[0]}"
+        problems.append(Problem(Trouble.UNEXPECTED, text))
+    tamper = tuple(f"a test that must fail passed: {test_id}" for test_id in findings.green)
+    reason = next(_reasons(task, reports, results, problems, findings), "")
+    return Grade(
+        resolved=not reason,
+        reason=reason,
+        results=results,
+        problems=_texts(problems, findings),
+        tamper=tamper,
+        twins=_tally(pool, findings, len(counted)) if pool.woven else None,
+    )
 
 
-def _status(report: TestReport, test_id: str) -> Status:
-    status = report.status(test_id)
-    if status is Status.MISSING and test_id.partition("::")[0] in report.uncollected:
-        return Status.ERROR
-    return status
+def _reasons(
+    task: AssayMetadata,
+    reports: Sequence[TestReport],
+    results: Sequence[TestResult],
+    problems: Sequence[Problem],
+    findings: Findings,
+) -> Iterator[str]:
+    """What speaks against the candidate, the weightiest first."""
+    failed = [result for result in results if result.status is not Status.PASSED]
+    kinds = {problem.kind for problem in problems}
+    incomplete = next((kind.value for kind in INCOMPLETE if kind in kinds), "")
+    if not task.fail_to_pass:
+        yield "nothing-to-judge"
+    yield from (f"limit-{report.stopped}" for report in reports if report.stopped)
+    if findings.green:
+        yield "tampered"
+    if failed and not any(report.outcomes for report in reports):
+        yield "nothing-collected" if any(report.uncollected for report in reports) else incomplete or "missing-tests"
+    if any(result.status in CLEARLY_RED for result in failed):
+        yield "tests-failed"
+    if failed:
+        yield incomplete or "missing-tests"
+    if incomplete or not all(report.complete for report in reports):
+        yield incomplete or "report-incomplete"
+    if findings.unclear:
+        yield "twins-unclear"
 
 
-def _message(report: TestReport, test_id: str) -> str:
-    outcome = report.outcomes.get(test_id) or report.uncollected.get(test_id.partition("::")[0])
-    if outcome is None or outcome.status is Status.PASSED:
-        return ""
-    return f"{outcome.error_type}: {outcome.message}".strip(": ")[:500]
+def _texts(problems: Iterable[Problem], findings: Findings) -> tuple[str, ...]:
+    unclear = [f"a test that must fail neither failed nor passed: {test_id}" for test_id in findings.unclear[:3]]
+    return tuple(dict.fromkeys([*map(str, problems), *unclear]))
+
+
+def _tally(pool: Pool, findings: Findings, counted: int) -> TwinTally:
+    changed = {i for w in pool.woven if any(t.kind != "forced" for t in w.twins) for i in w.ids}
+    return TwinTally(
+        run_count=sum(findings.run.values()),
+        caught_count=findings.caught,
+        green_count=len(findings.green),
+        by_kind=dict(sorted(findings.run.items())),
+        covered_count=len(findings.covered),
+        covered_share=round(len(findings.covered) / counted, 4) if counted else 0.0,
+        changed_share=round(len(changed) / counted, 4) if counted else 0.0,
+    )

@@ -18,11 +18,17 @@ PathInTree = Callable[[str, Tree], bool]
 
 def protection(
     patterns: Iterable[str], hidden: Container[str], base: Tree, *, is_test: PathInTree, is_support: PathInTree
-) -> Callable[[str], bool]:
-    """A predicate on paths of the repository; patterns are gitignore's."""
+) -> Callable[[str], str]:
+    """Why a path of the repository is protected; empty when it is not. Patterns are gitignore's."""
     spec = GitIgnoreSpec.from_lines(patterns)
 
-    def is_protected(path: str) -> bool:
-        return path in hidden or spec.match_file(path) or is_test(path, base) or is_support(path, base)
+    def why(path: str) -> str:
+        if path in hidden:
+            return "one of the task's own tests"
+        if spec.match_file(path):
+            return "loaded or consulted without being imported by the tests"
+        if is_test(path, base):
+            return "a test"
+        return "support of the tests" if is_support(path, base) else ""
 
-    return is_protected
+    return why

@@ -24,6 +24,44 @@ class Status(StrEnum):
     """Expected, but nothing was reported."""
 
 
+class Trouble(StrEnum):
+    """What is wrong with a run as a whole. None of them is ever a pass, and each is told by its own name."""
+
+    NOT_STARTED = "not-started"
+    """The framework did not begin."""
+    LIMIT = "limit"
+    """The run was ended by one of the task's limits."""
+    EARLY_EXIT = "early-exit"
+    """The process ended by itself before the framework had finished."""
+    KILLED = "killed"
+    """The process died of a signal before the framework had finished."""
+    TRUNCATED = "truncated"
+    """More output than the limits allow, or a report that ends in the middle."""
+    CHANNEL = "channel-tampered"
+    """The per-test channel holds what no framework writes, or lost lines."""
+    DUPLICATE = "duplicate-tests"
+    """A test was collected or run twice."""
+    MISSING = "missing-tests"
+    """Collected tests that never reported."""
+    UNEXPECTED = "unexpected-tests"
+    """Tests that were reported but never collected, or that the task does not know."""
+    DISAGREEMENT = "witnesses-disagree"
+    """The channel and the structured report tell different stories."""
+    EXIT_STATUS = "exit-status"
+    """The exit status is not the one that the outcomes ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a run."""
+
+    kind: Trouble
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
     """One test's end, with the cause in the framework's own words."""
@@ -38,6 +76,8 @@ class TestOutcome:
     """The exception's text, at most 2,000 characters."""
     where: str = ""
     """`path:line` of the deepest frame inside the repository; empty when unknown."""
+    frames: tuple[tuple[str, int], ...] = ()
+    """Path and line of every frame inside the repository, outermost first; at most 20."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +95,7 @@ class TestReport:
     uncollected: dict[str, TestOutcome] = field(default_factory=dict)
     """Files (or packages) that could not be collected, by path."""
     complete: bool = True
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     exit_status: int | None = None
     stopped: str = ""
     """The limit that ended the run (`wall`, `memory`, ...); empty when it ended by itself."""

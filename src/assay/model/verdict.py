@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from assay.model.base import Frozen
 from assay.model.failure import Failure
@@ -23,6 +23,31 @@ class TestResult(Frozen):
     message: str = ""
 
 
+class TwinTally(Frozen):
+    """What became of the tests that must fail."""
+
+    run_count: int = 0
+    caught_count: int = 0
+    """Failed, as they must."""
+    green_count: int = 0
+    """Passed beside their own test: the candidate has tampered with the judge."""
+    by_kind: dict[str, int] = Field(default_factory=dict)
+    """Run twins by kind: `forced`, `value`, `raises`, `inverted`."""
+    covered_count: int = 0
+    """Tests of the lists that had a twin in this verdict."""
+    covered_share: float = 0.0
+    """Of all tests of the lists."""
+    changed_share: float = 0.0
+    """Share of the tests of the lists for which a twin with a changed expectation is known."""
+
+
+class Dropped(Frozen):
+    """A path of the patch that was restored."""
+
+    path: str
+    why: str
+
+
 class Verdict(Frozen):
     """Resolved or not, or a failure: never both, never neither."""
 
@@ -34,14 +59,27 @@ class Verdict(Frozen):
     reward: int | None = None
     failure: Failure | None = None
     reason: str = ""
-    """Why not resolved, in a word: `tests-failed`, `patch-does-not-apply`, `timeout`, `report-incomplete`, ..."""
+    """Why not resolved, in a word: `tests-failed`, `tampered`, `patch-does-not-apply`, `limit-...`, or the name of
+    what is wrong with the report (`assay.model.report.Trouble`)."""
     tests: tuple[TestResult, ...] = ()
     """Those that did not pass; all of them when asked for."""
     passed_count: int = 0
     total_count: int = 0
     problems: tuple[str, ...] = ()
+    tamper: tuple[str, ...] = ()
+    """What shows that the candidate has tampered with the judge."""
+    twins: TwinTally | None = None
+    """None when the verifier has no twins."""
     dropped_paths: tuple[str, ...] = ()
     """Paths of the patch that were restored because they are protected."""
+    dropped: tuple[Dropped, ...] = ()
+    """The same, each with the reason."""
+    seed: str = ""
+    """Lays out which test was a twin in which run."""
+    pool_sha256: str = ""
+    """The blob of the twins that were drawn from."""
+    verifier_sha256: str = ""
+    """Of everything that judges besides the task: assay, the framework's parts, the environment, the twins."""
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
 

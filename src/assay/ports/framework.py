@@ -7,14 +7,16 @@ file; `report` believes neither alone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from assay.model.environment import Environment
 from assay.model.report import TestReport
 from assay.model.sandbox import Command, ExecResult, Mount
 from assay.model.tree import FileState, Tree
+from assay.model.twin import Edit, Frames, Woven
 
 Hidden = Mapping[str, FileState | None]
 """The layer of hidden tests: path in the repository to file, None where one must be absent."""
@@ -80,4 +82,26 @@ class Framework(Protocol):
 
     def report(self, plan: Plan, result: ExecResult, structured: bytes | None) -> TestReport:
         """What the run says. Never raises for what a candidate may have written."""
+        ...
+
+
+@runtime_checkable
+class TwinMaker(Protocol):
+    """A framework whose tests run in the candidate's process, and that knows how to make tests that must fail."""
+
+    def design(
+        self,
+        read: Callable[[str], bytes | None],
+        ids: Sequence[str],
+        traces: Mapping[str, Frames],
+        draw: random.Random,
+    ) -> tuple[list[Woven], dict[str, str]]:
+        """The functions behind these tests, each with twins that were not tried yet; for each id without, why.
+
+        `read` gives the files of the tests, `traces` where a test failed on the base.
+        """
+        ...
+
+    def weave(self, data: bytes, edits: Sequence[Edit]) -> bytes:
+        """The file with these edits."""
         ...

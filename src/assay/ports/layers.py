@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -18,4 +19,8 @@ class Layers(Protocol):
         Content-addressed: equal mappings give the same path. Equal files of different layers share their bytes on
         disk. Raises DiskFullError or StoreError.
         """
+        ...
+
+    def temporary(self, files: Mapping[str, FileState | None]) -> AbstractAsyncContextManager[Path]:
+        """A layer with these files that nobody else sees and that is gone afterwards. Raises as `put`."""
         ...

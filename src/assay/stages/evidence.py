@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from assay import __version__
@@ -12,6 +12,8 @@ from assay.model.environment import Environment
 from assay.model.evidence import Evidence
 from assay.model.report import TestReport
 from assay.model.task import Task
+from assay.model.twin import Pool
+from assay.model.verdict import Verdict
 from assay.ports.clock import Clock
 
 
@@ -44,6 +46,61 @@ def verify_evidence(
             "quarantined": list(admission.quarantined),
         },
     )
+
+
+def proof_evidence(
+    task: Task,
+    digest: str,
+    environment: Environment,
+    pool: Pool,
+    verdicts: Mapping[str, Sequence[Verdict]],
+    complaints: Sequence[str],
+    clock: Clock,
+) -> Evidence:
+    """Evidence of stage `verify` when a task was proved again: every verdict by agent, and what the twins cover."""
+    messages = {t.id: t.message for t in verdicts["nop"][0].tests}
+    return Evidence(
+        stage="verify",
+        task_digest=digest,
+        assay_version=__version__,
+        created_at=clock.now(),
+        data={
+            "environment": environment.digest,
+            "framework": task.assay.framework,
+            "verdicts": {agent: [verdict_summary(v) for v in of_agent] for agent, of_agent in verdicts.items()},
+            "fail_to_pass": [{"id": i, "base_message": messages.get(i, "")} for i in task.assay.fail_to_pass],
+            "quarantined": list(task.assay.quarantined),
+            "twins": twins_summary(pool),
+            "proved": not complaints,
+            "complaints": list(complaints),
+        },
+    )
+
+
+def twins_summary(pool: Pool) -> dict[str, Any]:
+    """What the twins of a task cover, and for each test that they do not, why."""
+    kinds = Counter(twin.kind for woven in pool.woven for twin in woven.twins)
+    return {
+        "functions": len(pool.woven),
+        "by_kind": dict(sorted(kinds.items())),
+        "without": pool.without,
+        "without_changed": pool.without_changed,
+        "judged_alone": list(pool.plain),
+        "run_seconds": round(pool.run_seconds, 3),
+    }
+
+
+def verdict_summary(verdict: Verdict) -> dict[str, Any]:
+    """One verdict in numbers."""
+    return {
+        "resolved": verdict.resolved,
+        "reason": verdict.reason,
+        "passed": verdict.passed_count,
+        "total": verdict.total_count,
+        "twins": verdict.twins.model_dump(mode="json") if verdict.twins else None,
+        "seed": verdict.seed,
+        "verifier_sha256": verdict.verifier_sha256,
+    }
 
 
 def run_summary(report: TestReport) -> dict[str, Any]:

@@ -1,60 +1,123 @@
 """Judging a candidate patch on a task: from a task folder to a verdict, from scratch.
 
-`prepare` does once what all candidates of a task share (base, environment, hidden tests), `judge` gives one verdict.
-A fault of ours is a Failure in the verdict and never a reward; a candidate's own doing is never a Failure.
+`prepare` does once what all candidates of a task share (base, environment, hidden tests, twins), `judge` gives one
+verdict. A fault of ours is a Failure in the verdict and never a reward; a candidate's own doing is never a Failure.
 """
 
 from __future__ import annotations
 
 import hashlib
+import random
+import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from assay.core.grading import grade
-from assay.core.hashing import task_digest, tree_digest
+import anyio
+
+from assay import __version__
+from assay.core.grading import Grade, grade_rounds
+from assay.core.hashing import json_digest, task_digest, tree_digest
 from assay.core.protection import protection
+from assay.core.twins.rounds import lay_out
 from assay.errors import InfrastructureError, TaskDefinitionError
-from assay.model.environment import Environment
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
 from assay.model.report import Status, TestReport
+from assay.model.sandbox import Usage
 from assay.model.task import Task
 from assay.model.tree import Tree
-from assay.model.verdict import Verdict
-from assay.ports.framework import Framework, Selection
-from assay.stages.running import Runner, stack
+from assay.model.twin import Pool, Round
+from assay.model.verdict import Dropped, Verdict
+from assay.stages import twins
+from assay.stages.running import Applied, Runner, TestRun
 from assay.stages.toolbox import Toolbox, cost_of
+from assay.stages.twins import Mint, Stand
+
+NO_TWINS = Pool()
+WEAVING = 1
+"""Goes up when twins are made otherwise, so that older ones are not used any more."""
+MAX_PATCH_BYTES = 32 * 1024 * 1024
+"""No honest change of a task is near it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """A task ready to judge candidates."""
 
-    task: Task
+    stand: Stand
     digest: str
-    base: Tree
-    base_layer: Path
-    hidden_layer: Path | None
-    environment: Environment
-    framework: Framework
-    is_protected: Callable[[str], bool]
+    is_protected: Callable[[str], str]
     cost: Cost
+    pool: Pool = NO_TWINS
+    pool_sha256: str = ""
+
+    @property
+    def task(self) -> Task:
+        """The task itself."""
+        return self.stand.task
+
+    @property
+    def verifier_sha256(self) -> str:
+        """Of everything that judges besides the task."""
+        return json_digest(
+            {
+                "assay": __version__,
+                "weaving": WEAVING,
+                "framework": self.stand.runner.framework.name,
+                "environment": self.stand.environment.digest,
+                "twins": self.pool_sha256,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A verdict and the report it rests on (None when no run took place)."""
+    """A verdict and the reports it rests on (none when no run took place)."""
 
     verdict: Verdict
-    report: TestReport | None
+    reports: tuple[TestReport, ...] = ()
+    rounds: tuple[Round, ...] = ()
 
 
-async def prepare(task: Task, tools: Toolbox) -> Prepared:
-    """Fetch the base, build the environment, lay the hidden tests.
+async def prepare(task: Task, tools: Toolbox, *, fresh_twins: bool = False) -> Prepared:
+    """Fetch the base, build the environment, lay the hidden tests, make the twins (or take those made before).
 
     Raises InfrastructureError, PrerequisiteError, or TaskDefinitionError when the base is not what the task says.
     """
+    base = await _base(task, tools)
+    base_layer = await tools.layers.put(base)
+    source = task.assay.source
+    name = source.origin if source.kind == "pypi" else ""
+    built = await tools.environments.rebuild(task.assay.environment, base, base_layer, name=name)
+    framework = tools.framework(task.assay.framework)
+    inside = framework.inside(task.hidden_tests)
+    stand = Stand(
+        task=task,
+        environment=built.environment,
+        base=base,
+        base_layer=base_layer,
+        hidden=inside,
+        hidden_layer=await tools.layers.put(inside) if inside else None,
+        runner=tools.runner(framework),
+    )
+    prepared = Prepared(
+        stand=stand,
+        digest=task_digest(task),
+        is_protected=protection(
+            (*framework.protected_patterns(), *task.assay.protected_paths),
+            task.hidden_tests,
+            base,
+            is_test=framework.is_test_file,
+            is_support=framework.is_support_file,
+        ),
+        cost=built.cost,
+    )
+    return await _with_twins(prepared, tools, fresh=fresh_twins)
+
+
+async def _base(task: Task, tools: Toolbox) -> Tree:
     source = task.assay.source
     base = await tools.source(source.kind).base(source)
     found = tree_digest(base)
@@ -67,37 +130,43 @@ async def prepare(task: Task, tools: Toolbox) -> Prepared:
             found=found,
             expected=source.base_tree_sha256,
         )
-    base_layer = await tools.layers.put(base)
-    name = source.origin if source.kind == "pypi" else ""
-    built = await tools.environments.rebuild(task.assay.environment, base, base_layer, name=name)
-    framework = tools.framework(task.assay.framework)
-    hidden = task.hidden_tests
-    inside = framework.inside(hidden)
-    return Prepared(
-        task=task,
-        digest=task_digest(task),
-        base=base,
-        base_layer=base_layer,
-        hidden_layer=await tools.layers.put(inside) if inside else None,
-        environment=built.environment,
-        framework=framework,
-        is_protected=protection(
-            task.assay.protected_paths,
-            hidden,
-            base,
-            is_test=framework.is_test_file,
-            is_support=framework.is_support_file,
-        ),
-        cost=built.cost,
-    )
+    return base
 
 
-async def judge(prepared: Prepared, agent: str, patch: bytes, runner: Runner, *, all_tests: bool = False) -> Judged:
-    """One candidate, one verdict. Infrastructure faults are values too: the verdict holds the failure."""
+async def _with_twins(prepared: Prepared, tools: Toolbox, *, fresh: bool) -> Prepared:
+    stand = prepared.stand
+    key = json_digest([prepared.digest, stand.environment.digest, stand.runner.framework.name, WEAVING])
+    known = None if fresh else twins.recall(tools.store, key)
+    if known is not None and not known[0].broken:
+        return replace(prepared, pool=known[0], pool_sha256=known[1])
+    applied = await stand.runner.apply(stand.task.gold_patch, stand.base_layer, prepared.is_protected)
+    if applied.problem:
+        pool = Pool(broken=f"the reference change does not apply: {applied.problem}")
+    else:
+        mint = Mint(stand, applied.layer, random.Random(secrets.randbits(128)))
+        pool = await mint.make()
+        prepared = replace(prepared, cost=prepared.cost + cost_of(mint.usage))
+    return replace(prepared, pool=pool, pool_sha256=twins.keep(tools.store, key, pool))
+
+
+async def judge(
+    prepared: Prepared,
+    agent: str,
+    patch: bytes,
+    runner: Runner,
+    *,
+    all_tests: bool = False,
+    seed: str = "",
+) -> Judged:
+    """One candidate, one verdict. Infrastructure faults are values too: the verdict holds the failure.
+
+    `seed` lays out the runs as an earlier verdict had them; without it they are drawn anew.
+    """
+    case = _Case(prepared, agent, patch, seed or secrets.token_hex(16), runner)
     try:
-        return await _judge(prepared, agent, patch, runner, all_tests=all_tests)
+        return await case.judge(all_tests=all_tests)
     except InfrastructureError as error:
-        return Judged(failed(prepared.task.slug, prepared.digest, agent, patch, error), None)
+        return Judged(case.verdict(failure=Failure.of(error)))
 
 
 def failed(slug: str, digest: str, agent: str, patch: bytes, error: InfrastructureError) -> Verdict:
@@ -111,44 +180,88 @@ def failed(slug: str, digest: str, agent: str, patch: bytes, error: Infrastructu
     )
 
 
-async def _judge(prepared: Prepared, agent: str, patch: bytes, runner: Runner, *, all_tests: bool) -> Judged:
-    task = prepared.task.assay
-    applied = await runner.apply(patch, prepared.base_layer, prepared.is_protected)
-    patch_sha256 = hashlib.sha256(patch).hexdigest()
-    total = len(task.fail_to_pass) + len(task.pass_to_pass)
-    if applied.problem:
-        verdict = Verdict(
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One candidate before its judge."""
+
+    prepared: Prepared
+    agent: str
+    patch: bytes
+    seed: str
+    runner: Runner
+
+    async def judge(self, *, all_tests: bool) -> Judged:
+        """Apply, run, grade."""
+        if len(self.patch) > MAX_PATCH_BYTES:
+            text = f"the patch has {len(self.patch)} bytes; no more than {MAX_PATCH_BYTES} are judged"
+            return Judged(self.refused("patch-too-large", text))
+        prepared = self.prepared
+        applied = await self.runner.apply(self.patch, prepared.stand.base_layer, prepared.is_protected)
+        if applied.problem:
+            return Judged(self.refused("patch-does-not-apply", applied.problem, applied.usage))
+        task = prepared.task.assay
+        rounds = lay_out(prepared.pool, task.fail_to_pass, random.Random(self.seed))
+        runs = await self._runs(rounds, applied.layer)
+        reports = tuple(run.report for run in runs)
+        usage = sum((run.usage for run in runs), applied.usage)
+        judgement = grade_rounds(task, prepared.pool, rounds, reports)
+        return Judged(self._graded(judgement, applied, usage, all_tests=all_tests), reports, rounds)
+
+    async def _runs(self, rounds: tuple[Round, ...], layer: Path | None) -> list[TestRun]:
+        runs: dict[int, TestRun] = {}
+
+        async def one(number: int, chosen: Round) -> None:
+            runs[number] = await self.prepared.stand.run(self.prepared.pool, chosen, layer)
+
+        try:
+            async with anyio.create_task_group() as group:
+                for number, chosen in enumerate(rounds):
+                    group.start_soon(one, number, chosen)
+        except ExceptionGroup as several:
+            # One fault is enough: the first one says why there is no verdict.
+            raise _first(several) from several
+        return [runs[number] for number in range(len(rounds))]
+
+    def _graded(self, judgement: Grade, applied: Applied, usage: Usage, *, all_tests: bool) -> Verdict:
+        return self.verdict(
+            resolved=judgement.resolved,
+            reward=int(judgement.resolved),
+            reason=judgement.reason,
+            tests=tuple(r for r in judgement.results if all_tests or r.status is not Status.PASSED),
+            passed_count=judgement.passed_count,
+            problems=judgement.problems,
+            tamper=judgement.tamper,
+            twins=judgement.twins,
+            dropped_paths=tuple(path for path, _ in applied.dropped),
+            dropped=tuple(Dropped(path=path, why=why) for path, why in applied.dropped),
+            **_spent(usage),
+        )
+
+    def refused(self, reason: str, text: str, usage: Usage | None = None) -> Verdict:
+        """The verdict on a patch that never came to its tests."""
+        return self.verdict(resolved=False, reward=0, reason=reason, problems=(text,), **_spent(usage or Usage()))
+
+    def verdict(self, **fields: Any) -> Verdict:
+        """A verdict on this candidate."""
+        prepared = self.prepared
+        return Verdict(
             task=prepared.task.slug,
             task_digest=prepared.digest,
-            agent=agent,
-            patch_sha256=patch_sha256,
-            resolved=False,
-            reward=0,
-            reason="patch-does-not-apply",
-            problems=(applied.problem,),
-            total_count=total,
-            cpu_seconds=applied.usage.cpu_seconds,
-            wall_seconds=applied.usage.wall_seconds,
+            agent=self.agent,
+            patch_sha256=hashlib.sha256(self.patch).hexdigest(),
+            total_count=len(prepared.task.assay.fail_to_pass) + len(prepared.task.assay.pass_to_pass),
+            seed=self.seed,
+            pool_sha256=prepared.pool_sha256,
+            verifier_sha256=prepared.verifier_sha256,
+            **fields,
         )
-        return Judged(verdict, None)
-    layers = stack(prepared.environment, prepared.base_layer, applied.layer, prepared.hidden_layer)
-    run = await runner.test(prepared.environment, layers, Selection(files=task.test_files, hidden=prepared.task.hidden_tests), task.limits)
-    judgement = grade(task, run.report)
-    cost = cost_of(applied.usage + run.usage)
-    verdict = Verdict(
-        task=prepared.task.slug,
-        task_digest=prepared.digest,
-        agent=agent,
-        patch_sha256=patch_sha256,
-        resolved=judgement.resolved,
-        reward=int(judgement.resolved),
-        reason=judgement.reason,
-        tests=tuple(r for r in judgement.results if all_tests or r.status is not Status.PASSED),
-        passed_count=judgement.passed_count,
-        total_count=total,
-        problems=judgement.problems,
-        dropped_paths=applied.dropped,
-        wall_seconds=cost.wall_seconds,
-        cpu_seconds=cost.cpu_seconds,
-    )
-    return Judged(verdict, run.report)
+
+
+def _spent(usage: Usage) -> dict[str, float]:
+    cost = cost_of(usage)
+    return {"wall_seconds": cost.wall_seconds, "cpu_seconds": cost.cpu_seconds}
+
+
+def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    error = several.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

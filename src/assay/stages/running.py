@@ -8,6 +8,7 @@ layer above it, so that nothing the candidate wrote can stand in their place. No
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,8 +32,8 @@ class Applied:
     """A patch on the base. `problem` is set when it could not be applied; then there is no layer."""
 
     layer: Path | None
-    dropped: tuple[str, ...] = ()
-    """Paths that the patch changed and that were restored."""
+    dropped: tuple[tuple[str, str], ...] = ()
+    """Paths that the patch changed and that were restored, each with the reason."""
     problem: str = ""
     usage: Usage = field(default_factory=Usage)
 
@@ -55,8 +56,10 @@ class Runner:
     layers: Layers
     framework: Framework
     label: str
+    slots: AbstractAsyncContextManager[object] | None = None
+    """Held while tests run, so that no more run at once than the machine has cores for."""
 
-    async def apply(self, patch: bytes, base_layer: Path, is_protected: Callable[[str], bool]) -> Applied:
+    async def apply(self, patch: bytes, base_layer: Path, is_protected: Callable[[str], str]) -> Applied:
         """Put a patch on the base. Raises SandboxError; a patch that does not apply is a value."""
         if not patch.strip():
             return Applied(layer=None)
@@ -101,7 +104,7 @@ class Runner:
             limits=limits,
             label=self.label,
         )
-        async with self.sandbox.open(spec) as session:
+        async with self.slots or nullcontext(), self.sandbox.open(spec) as session:
             result = await session.exec(plan.command)
             structured = await session.read(plan.report_target, plan.report_path, REPORT_BYTES)
         if result.exit_status == COMMAND_NOT_FOUND and not result.channel:
@@ -126,13 +129,14 @@ def stack(
 
 
 def _filter(
-    changes: Sequence[FileChange], is_protected: Callable[[str], bool]
-) -> tuple[Mapping[str, FileState | None], tuple[str, ...]]:
+    changes: Sequence[FileChange], is_protected: Callable[[str], str]
+) -> tuple[Mapping[str, FileState | None], tuple[tuple[str, str], ...]]:
     kept: dict[str, FileState | None] = {}
     dropped = []
     for change in changes:
-        if is_protected(change.path) or _leaves_tree(change):
-            dropped.append(change.path)
+        why = "a link that leads out of the repository" if _leaves_tree(change) else is_protected(change.path)
+        if why:
+            dropped.append((change.path, why))
         else:
             kept[change.path] = change.new
     return kept, tuple(dropped)

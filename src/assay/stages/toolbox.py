@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -38,10 +39,12 @@ class Toolbox:
     framework: Callable[[str], Framework]
     agent: Callable[[str], Agent]
     tasks_folder: Path
+    slots: AbstractAsyncContextManager[object] | None = None
+    """Bounds how many runs of tests go on at once."""
 
     def runner(self, framework: Framework) -> Runner:
         """A runner under this run's label."""
-        return Runner(self.sandbox, self.layers, framework, self.run_id)
+        return Runner(self.sandbox, self.layers, framework, self.run_id, self.slots)
 
     def entry(
         self, stage: str, subject: str, started_at: datetime, cost: Cost, outcome: str = "ok", note: str = ""

@@ -13,16 +13,15 @@ from pathlib import Path
 
 import anyio
 
-from assay.core.admission import Admission
 from assay.core.hashing import task_digest
-from assay.errors import InfrastructureError
+from assay.errors import InfrastructureError, VerifierError
 from assay.model.event import Note, OnEvent, Stage
 from assay.model.ledger import Cost
-from assay.model.report import Status, TestReport
+from assay.model.report import Status
 from assay.model.task import Task
 from assay.model.verdict import Verdict
 from assay.ports.agent import Agent
-from assay.stages.evidence import verify_evidence
+from assay.stages.evidence import proof_evidence
 from assay.stages.judging import Judged, Prepared, failed, judge, prepare
 from assay.stages.toolbox import Toolbox
 
@@ -43,8 +42,15 @@ async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEve
         prepared = await _prepare(task, tools, emit)
     except InfrastructureError as error:
         return Verification((failed(task.slug, task_digest(task), agent.name, patch, error),))
+    if prepared.pool.broken:
+        broken = VerifierError(
+            f"{task.slug}: the reference change does not resolve the task, so nothing can be judged by it: "
+            f"{prepared.pool.broken}",
+            hint=f"type: assay verify {path}",
+        )
+        return Verification((failed(task.slug, prepared.digest, agent.name, patch, broken),))
     emit(Stage(subject=task.slug, stage=f"verify {agent.name}"))
-    judged = await judge(prepared, agent.name, patch, tools.runner(prepared.framework), all_tests=True)
+    judged = await judge(prepared, agent.name, patch, prepared.stand.runner, all_tests=True)
     _charge(tools, task, judged.verdict)
     return Verification((judged.verdict,))
 
@@ -55,7 +61,7 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
     oracle, nop = tools.agent("oracle"), tools.agent("nop")
     patches = {agent.name: await agent.attempt(task) for agent in (oracle, nop)}
     try:
-        prepared = await _prepare(task, tools, emit)
+        prepared = await _prepare(task, tools, emit, fresh_twins=True)
     except InfrastructureError as error:
         digest = task_digest(task)
         return Verification(tuple(failed(task.slug, digest, name, patches[name], error) for name in patches))
@@ -72,10 +78,10 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
     return verification
 
 
-async def _prepare(task: Task, tools: Toolbox, emit: OnEvent) -> Prepared:
+async def _prepare(task: Task, tools: Toolbox, emit: OnEvent, *, fresh_twins: bool = False) -> Prepared:
     emit(Stage(subject=task.slug, stage="environment"))
     started_at = tools.clock.now()
-    prepared = await prepare(task, tools)
+    prepared = await prepare(task, tools, fresh_twins=fresh_twins)
     tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
     return prepared
 
@@ -84,7 +90,7 @@ async def _judge_into(
     results: list[Judged], prepared: Prepared, name: str, patch: bytes, tools: Toolbox, emit: OnEvent
 ) -> None:
     emit(Stage(subject=prepared.task.slug, stage=f"verify {name}"))
-    judged = await judge(prepared, name, patch, tools.runner(prepared.framework))
+    judged = await judge(prepared, name, patch, prepared.stand.runner, all_tests=True)
     _charge(tools, prepared.task, judged.verdict)
     results.append(judged)
 
@@ -111,16 +117,26 @@ def _conclude(task: Task, judged: dict[str, list[Judged]]) -> Verification:
         complaints.append(f"the reference change does not resolve the task: {by_name['oracle'].reason}")
     if by_name["nop"].resolved is True:
         complaints.append("doing nothing resolves the task")
-    complaints += _base_complaints(task, [j.report for j in judged["nop"] if j.report])
-    return Verification(tuple(verdicts), tuple(complaints))
+    complaints += _base_complaints([j.verdict for j in judged["nop"] if not j.verdict.failure])
+    short = tuple(_without_passed(verdict) for verdict in verdicts)
+    return Verification(short, tuple(complaints))
 
 
-def _base_complaints(task: Task, reports: Sequence[TestReport]) -> list[str]:
+def _without_passed(verdict: Verdict) -> Verdict:
+    """Of a task's own proof only the tests that did not pass are worth a line each."""
+    return verdict.model_copy(update={"tests": tuple(t for t in verdict.tests if t.status is not Status.PASSED)})
+
+
+def _base_complaints(verdicts: Sequence[Verdict]) -> list[str]:
     """What the runs without the change show against the task's lists."""
     complaints = []
-    for report in reports:
-        passing = [i for i in task.assay.fail_to_pass if report.status(i) is Status.PASSED]
-        failing = [i for i in task.assay.pass_to_pass if report.status(i) not in (Status.PASSED, Status.MISSING)]
+    for verdict in verdicts:
+        passing = [t.id for t in verdict.tests if t.expected == "fail_to_pass" and t.status is Status.PASSED]
+        failing = [
+            t.id
+            for t in verdict.tests
+            if t.expected == "pass_to_pass" and t.status not in (Status.PASSED, Status.MISSING)
+        ]
         if passing:
             complaints.append(f"passes without the change, though listed as fail-to-pass: {passing[0]}")
         if failing:
@@ -131,17 +147,15 @@ def _base_complaints(task: Task, reports: Sequence[TestReport]) -> list[str]:
 async def _write_evidence(
     path: Path, prepared: Prepared, judged: dict[str, list[Judged]], verification: Verification, tools: Toolbox
 ) -> None:
-    runs = {name: [j.report for j in results if j.report] for name, results in judged.items()}
-    if not runs["nop"] or not runs["oracle"]:
+    if not all(judged.values()):
         return
-    evidence = verify_evidence(
+    evidence = proof_evidence(
         prepared.task,
         prepared.digest,
-        prepared.environment,
-        Admission(causes=tuple((i, "") for i in prepared.task.assay.fail_to_pass)),
-        runs["nop"],
-        runs["oracle"],
+        prepared.stand.environment,
+        prepared.pool,
+        {name: [j.verdict for j in results] for name, results in judged.items()},
+        verification.complaints,
         tools.clock,
     )
-    data = evidence.data | {"proved": not verification.complaints, "complaints": list(verification.complaints)}
-    await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence.model_copy(update={"data": data}))
+    await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence)

@@ -156,7 +156,7 @@ def test_a_killed_interpreter_is_no_pass(tmp_path: Path, body: str, word: str) -
     files = {"test_a.py": f"def test_ok(): pass\ndef test_dies():\n    {body}\ndef test_later(): pass\n"}
     report = run(tmp_path, files)
     assert not report.complete
-    assert any(word in problem for problem in report.problems), report.problems
+    assert any(word in problem.text for problem in report.problems), report.problems
     assert report.status("test_a.py::test_ok") is Status.PASSED
     assert report.status("test_a.py::test_dies") is Status.CRASHED
     assert report.status("test_a.py::test_later") is Status.MISSING
@@ -192,13 +192,13 @@ def pytest_unconfigure(config):
 """
     report = run(tmp_path, {"conftest.py": conftest, "test_a.py": "def test_x(): assert False\n"})
     assert not report.complete
-    assert any("disagree" in problem for problem in report.problems)
+    assert any("disagree" in problem.text for problem in report.problems)
 
 
 def test_an_exit_status_that_says_otherwise_is_a_problem(tmp_path: Path) -> None:
     conftest = "import atexit, os\natexit.register(lambda: os._exit(0))\n"
     report = run(tmp_path, {"conftest.py": conftest, "test_a.py": "def test_x(): assert False\n"})
-    assert any("exit status 0" in problem for problem in report.problems)
+    assert any("exit status 0" in problem.text for problem in report.problems)
 
 
 def test_a_projects_own_options_do_not_hide_tests(tmp_path: Path) -> None:

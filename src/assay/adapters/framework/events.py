@@ -6,13 +6,15 @@ Nothing here raises; whatever is not as an honest run writes it becomes a proble
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from assay.model.report import Status, TestOutcome
+from assay.model.report import Problem, Status, TestOutcome, Trouble
 
 TIMEOUT_TYPE = "TestTimeout"
 MAX_PROBLEMS = 20
+MAX_FRAMES = 20
 RANK = {
     Status.PASSED: 0,
     Status.XPASSED: 1,
@@ -35,12 +37,12 @@ class Account:
     """Begun and not ended."""
     started: bool = False
     finish_status: int | None = None
-    problems: list[str] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
 
-    def complain(self, text: str) -> None:
+    def complain(self, text: str, kind: Trouble = Trouble.CHANNEL) -> None:
         """Note a problem; a flood of them is cut."""
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(text)
+            self.problems.append(Problem(kind, text))
 
 
 def read(data: bytes) -> Account:
@@ -49,7 +51,7 @@ def read(data: bytes) -> Account:
     reader = _Reader(account)
     lines = data.split(b"\n")
     if lines[-1]:
-        account.complain("the channel ends in the middle of a line")
+        account.complain("the channel ends in the middle of a line", Trouble.TRUNCATED)
     for number, line in enumerate(lines[:-1]):
         try:
             event = json.loads(line)
@@ -92,10 +94,10 @@ class _Reader:
         account = self._account
         if kind == "begin":
             if test_id in account.outcomes or test_id in self.open:
-                account.complain(f"{test_id} ran twice")
+                account.complain(f"{test_id} ran twice", Trouble.DUPLICATE)
             self.open[test_id] = {}
         elif test_id not in self.open:
-            account.complain(f"{test_id} reports without having begun")
+            account.complain(f"{test_id} reports without having begun", Trouble.UNEXPECTED)
         elif kind == "phase":
             self._phase(self.open[test_id], event)
         else:
@@ -136,6 +138,13 @@ def _merge(phases: dict[str, dict[str, Any]]) -> TestOutcome:
     return _outcome(_status(worst), worst, seconds)
 
 
+def _frames(found: object) -> Iterator[tuple[str, int]]:
+    for frame in found[:MAX_FRAMES] if isinstance(found, list) else ():
+        path, _, line = str(frame)[:500].rpartition(":")
+        if line.isdecimal():
+            yield path, int(line)
+
+
 def _outcome(status: Status, event: dict[str, Any], seconds: float = 0.0) -> TestOutcome:
     return TestOutcome(
         status=status,
@@ -143,4 +152,5 @@ def _outcome(status: Status, event: dict[str, Any], seconds: float = 0.0) -> Tes
         error_type=str(event.get("type", ""))[:200],
         message=str(event.get("message", ""))[:2000],
         where=str(event.get("where", ""))[:500],
+        frames=tuple(_frames(event.get("frames"))),
     )

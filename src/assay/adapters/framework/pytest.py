@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from assay.adapters.framework import events, junit, layout
+from assay.core.twins import weaving
+from assay.core.twins.cases import Library
 from assay.model.environment import REPO_ROOT, Environment
-from assay.model.report import Status, TestOutcome, TestReport
+from assay.model.report import Problem, Status, TestOutcome, TestReport, Trouble
 from assay.model.sandbox import Command, ExecResult, Mount
 from assay.model.tree import Tree
+from assay.model.twin import Edit, Frames, Woven
 from assay.ports.framework import Hidden, Plan, Selection
 
 INSIDE = Path(__file__).parent / "inside"
@@ -100,6 +104,20 @@ class PytestFramework:
         """All of them: pytest imports its tests."""
         return hidden
 
+    def design(
+        self,
+        read: Callable[[str], bytes | None],
+        ids: Sequence[str],
+        traces: Mapping[str, Frames],
+        draw: random.Random,
+    ) -> tuple[list[Woven], dict[str, str]]:
+        """Twins of functions and methods, also of those that are inherited from another file of the tests."""
+        return weaving.design(Library(read), ids, traces, draw)
+
+    def weave(self, data: bytes, edits: Sequence[Edit]) -> bytes:
+        """The edited file."""
+        return weaving.write(data, edits)
+
     def requirements(self) -> Sequence[str]:
         """pytest itself."""
         return ("pytest",)
@@ -139,15 +157,16 @@ class PytestFramework:
             return _did_not_start(plan, result)
         problems = list(account.problems)
         if result.truncated:
-            problems.append(f"truncated: {', '.join(sorted(result.truncated))}")
+            problems.append(Problem(Trouble.TRUNCATED, f"truncated: {', '.join(sorted(result.truncated))}"))
         if result.stopped:
-            problems.append(f"stopped by the {result.stopped} limit")
+            problems.append(Problem(Trouble.LIMIT, f"stopped by the {result.stopped} limit"))
         for test_id in account.running:
             status = Status.TIMEOUT if result.stopped == "wall" else Status.CRASHED
             account.outcomes[test_id] = TestOutcome(status, message=_ending(result))
         problems += _absent(account)
         if account.finish_status is None:
-            problems.append(f"the run did not finish: {_ending(result)}")
+            kind = Trouble.KILLED if result.signal is not None else Trouble.EARLY_EXIT
+            problems.append(Problem(kind, f"the run did not finish: {_ending(result)}"))
         else:
             problems += _disagreements(account, junit.parse(structured))
             problems += _exit_problems(account, result)
@@ -174,28 +193,34 @@ def _did_not_start(plan: Plan, result: ExecResult) -> TestReport:
         outcomes={},
         uncollected=dict.fromkeys(plan.files, outcome) if usage else {},
         complete=False,
-        problems=(f"the framework did not start ({_ending(result)}): {kind} {message[:TAIL_CHARACTERS]}",),
+        problems=(
+            Problem(
+                Trouble.NOT_STARTED,
+                f"the framework did not start ({_ending(result)}): {kind} {message[:TAIL_CHARACTERS]}",
+            ),
+        ),
         exit_status=result.exit_status,
     )
 
 
-def _absent(account: events.Account) -> list[str]:
+def _absent(account: events.Account) -> list[Problem]:
     problems = []
     twice = [test_id for test_id, count in Counter(account.collected).items() if count > 1]
     if twice:
-        problems.append(f"collected twice: {twice[0]}")
+        problems.append(Problem(Trouble.DUPLICATE, f"collected twice: {twice[0]}"))
     strangers = account.outcomes.keys() - set(account.collected)
     if strangers:
-        problems.append(f"reported but not collected: {min(strangers)}")
+        problems.append(Problem(Trouble.UNEXPECTED, f"reported but not collected: {min(strangers)}"))
     missing = [test_id for test_id in account.collected if test_id not in account.outcomes]
     if missing:
-        problems.append(f"collected but not reported: {len(missing)}, first {missing[0]}")
+        text = f"collected but not reported: {len(missing)}, first {missing[0]}"
+        problems.append(Problem(Trouble.MISSING, text))
     return problems
 
 
-def _disagreements(account: events.Account, cases: junit.Cases) -> list[str]:
+def _disagreements(account: events.Account, cases: junit.Cases) -> list[Problem]:
     if cases.problem:
-        return [cases.problem]
+        return [Problem(Trouble.DISAGREEMENT, cases.problem)]
     told: dict[junit.Key, junit.Kind] = {}
     names: dict[junit.Key, str] = {}
     for test_id, outcome in (account.outcomes | account.uncollected).items():
@@ -210,18 +235,18 @@ def _disagreements(account: events.Account, cases: junit.Cases) -> list[str]:
         for key, kind in told.items()
         if key in cases.kinds and cases.kinds[key] != kind
     ]
-    return sorted(problems)[: events.MAX_PROBLEMS]
+    return [Problem(Trouble.DISAGREEMENT, text) for text in sorted(problems)[: events.MAX_PROBLEMS]]
 
 
-def _exit_problems(account: events.Account, result: ExecResult) -> list[str]:
+def _exit_problems(account: events.Account, result: ExecResult) -> list[Problem]:
     bad = bool(account.uncollected) or any(o.status not in KIND_OF for o in account.outcomes.values())
     expected = 1 if bad else 0 if account.outcomes else NOTHING_COLLECTED
-    problems = []
+    texts = []
     if result.exit_status != account.finish_status:
-        problems.append(f"ended with {_ending(result)}, but the framework said {account.finish_status}")
+        texts.append(f"ended with {_ending(result)}, but the framework said {account.finish_status}")
     if account.finish_status != expected:
-        problems.append(f"the framework ended with status {account.finish_status}, the tests say {expected}")
-    return problems
+        texts.append(f"the framework ended with status {account.finish_status}, the tests say {expected}")
+    return [Problem(Trouble.EXIT_STATUS, text) for text in texts]
 
 
 def _ending(result: ExecResult) -> str:

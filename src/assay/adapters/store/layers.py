@@ -16,8 +16,8 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -46,6 +46,23 @@ class LayerStore:
         """See `assay.ports.layers.Layers.put`. Raises InputError for paths that no tree can hold."""
         return await anyio.to_thread.run_sync(self._put, files)
 
+    @asynccontextmanager
+    async def temporary(self, files: Mapping[str, FileState | None]) -> AsyncIterator[Path]:
+        """See `assay.ports.layers.Layers.temporary`. What a killed owner leaves behind is removed after a day."""
+        making = self._making / f"temporary.{secrets.token_hex(8)}"
+        try:
+            await anyio.to_thread.run_sync(self._write_alone, making, files)
+            yield making
+        finally:
+            shutil.rmtree(making, ignore_errors=True)
+
+    def _write_alone(self, making: Path, files: Mapping[str, FileState | None]) -> None:
+        _check(files)
+        with _store_errors(making):
+            self._making.mkdir(parents=True, exist_ok=True)
+            self._fill(making, files, alone=True)
+            give_to_sandbox(making)
+
     def _put(self, files: Mapping[str, FileState | None]) -> Path:
         _check(files)
         layer = self._layers / tree_digest(files)
@@ -63,7 +80,7 @@ class LayerStore:
                 shutil.rmtree(making, ignore_errors=True)
         return layer
 
-    def _fill(self, making: Path, files: Mapping[str, FileState | None]) -> None:
+    def _fill(self, making: Path, files: Mapping[str, FileState | None], *, alone: bool = False) -> None:
         making.mkdir()
         self._remove_abandoned(making.stat().st_mtime)
         folders = {making}
@@ -75,16 +92,19 @@ class LayerStore:
             for folder in reversed([p for p in target.parents if p not in folders and p.is_relative_to(making)]):
                 folder.mkdir()
                 folders.add(folder)
-            self._place(target, state)
+            self._place(target, state, alone=alone)
         for folder in folders:
             folder.chmod(DIRECTORY_MODE)
 
-    def _place(self, target: Path, state: FileState | None) -> None:
+    def _place(self, target: Path, state: FileState | None, *, alone: bool) -> None:
         if state is None:
             # Overlayfs's whiteout; since Linux 5.8 nobody needs a privilege to make this one device.
             os.mknod(target, stat.S_IFCHR, os.makedev(0, 0))
         elif state.mode == "120000":
             target.symlink_to(os.fsdecode(state.data))
+        elif alone:
+            target.write_bytes(state.data)
+            target.chmod(FILE_MODES[state.mode])
         else:
             self._link(target, state)
 

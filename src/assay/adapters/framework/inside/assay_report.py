@@ -15,6 +15,7 @@ import pytest
 CHUNK = 500
 MESSAGE_CHARACTERS = 2000
 REPEAT_SECONDS = 5.0
+FRAMES = 20
 ERROR_LINE = re.compile(r"^E\s+([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 
 
@@ -81,7 +82,7 @@ class Reporter:
             report.assay_error = self.describe(call.excinfo)
 
     def pytest_runtest_logreport(self, report):
-        kind, message, where = getattr(report, "assay_error", None) or ("", "", "")
+        kind, message, frames = getattr(report, "assay_error", None) or ("", "", [])
         if not kind and report.outcome == "failed":
             kind, message = error_in_text(str(report.longrepr))
         if not kind and report.outcome == "skipped" and isinstance(report.longrepr, tuple):
@@ -95,7 +96,8 @@ class Reporter:
             seconds=float(getattr(report, "duration", 0.0) or 0.0),
             type=kind,
             message=message,
-            where=where,
+            where=frames[-1] if frames else "",
+            frames=frames,
         )
 
     @pytest.hookimpl(trylast=True)
@@ -135,16 +137,16 @@ class Reporter:
             message = str(excinfo.value)[:MESSAGE_CHARACTERS]
         except Exception:
             message = ""
-        return kind, message, self.deepest(excinfo.tb)
+        return kind, message, self.frames(excinfo.tb)
 
-    def deepest(self, traceback):
-        found = ""
+    def frames(self, traceback):
+        found = []
         while traceback is not None:
             name = os.path.realpath(traceback.tb_frame.f_code.co_filename)
             if name.startswith(self.root):
-                found = "%s:%d" % (name[len(self.root) :], traceback.tb_lineno)
+                found.append("%s:%d" % (name[len(self.root) :], traceback.tb_lineno))
             traceback = traceback.tb_next
-        return found
+        return found[: FRAMES // 2] + found[-FRAMES // 2 :] if len(found) > FRAMES else found
 
 
 def disarm():

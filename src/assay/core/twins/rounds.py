@@ -1,0 +1,225 @@
+"""Which test is a twin in which run, and what the runs say together.
+
+Each function is met once per run. A coin decides in which of the two runs of a pair it is a twin; in the other one it
+is itself. Nothing inside a run tells which of the two it is, so a candidate that forges outcomes without knowing the
+right ones gets through with the probability of guessing every coin.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from assay.core.twins.cases import stem
+from assay.model.report import Status, TestReport
+from assay.model.twin import Edit, Pool, Round, Twin, Woven
+
+GUESSES_WANTED = 4
+"""Coins that a blind guess must win: below it the functions at stake are run in another pair of runs."""
+AT_STAKE_SHARE = 2 / 3
+FORCED_SHARE = 1 / 4
+
+
+def lay_out(pool: Pool, fail_to_pass: Collection[str], draw: random.Random) -> tuple[Round, ...]:
+    """The runs of one verdict."""
+    rounds = list(_pair(pool.woven, set(fail_to_pass), draw, ()))
+    at_stake = [w for w in pool.woven if w.twins and set(w.ids) & set(fail_to_pass)]
+    if at_stake and 2 * len(at_stake) < GUESSES_WANTED:
+        files = tuple(sorted({i.partition("::")[0] for w in at_stake for i in w.ids}))
+        rounds += _pair(pool.woven, set(fail_to_pass), draw, files, known=rounds)
+    if pool.plain:
+        files = tuple(sorted({i.partition("::")[0] for i in pool.plain}))
+        rounds.append(Round({}, files, woven=False))
+    return tuple(rounds)
+
+
+def _pair(
+    woven: Sequence[Woven],
+    fail_to_pass: set[str],
+    draw: random.Random,
+    files: tuple[str, ...],
+    known: Sequence[Round] = (),
+) -> tuple[Round, Round]:
+    pair: tuple[dict[str, int], dict[str, int]] = ({}, {})
+    for one in woven:
+        if one.twins:
+            used = {r.choices[one.key] for r in known if one.key in r.choices}
+            pair[draw.randrange(2)][one.key] = _pick(one, bool(set(one.ids) & fail_to_pass), used, draw)
+    return Round(pair[0], files), Round(pair[1], files)
+
+
+def _pick(woven: Woven, matters: bool, used: set[int], draw: random.Random) -> int:
+    """Where the change shows, the expectation that it is about comes first; elsewhere any."""
+    places = range(len(woven.twins))
+    fresh = [n for n in places if n not in used] or list(places)
+    changed = [n for n in fresh if woven.twins[n].kind != "forced"]
+    at_stake = [n for n in changed if woven.twins[n].at_stake]
+    if matters and at_stake and (len(changed) == len(at_stake) or draw.random() < AT_STAKE_SHARE):
+        return draw.choice(at_stake)
+    if matters and changed:
+        return draw.choice(changed)
+    forced = [n for n in fresh if n not in changed]
+    return draw.choice(forced if forced and (not changed or draw.random() < FORCED_SHARE) else changed or fresh)
+
+
+def edits_by_file(pool: Pool, chosen: Round) -> dict[str, list[Edit]]:
+    """What is changed in which file for one run."""
+    edits: dict[str, list[Edit]] = {}
+    for woven in pool.woven if chosen.woven else ():
+        place = chosen.choices.get(woven.key)
+        edits.setdefault(woven.path, []).extend(woven.real if place is None else woven.twins[place].edits)
+    return edits
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the runs of a verdict say together."""
+
+    statuses: dict[str, Status] = field(default_factory=dict)
+    """The worst outcome of each test of the lists, over the runs in which it was itself."""
+    messages: dict[str, str] = field(default_factory=dict)
+    covered: set[str] = field(default_factory=set)
+    """Tests that had a twin in this verdict."""
+    run: dict[str, int] = field(default_factory=dict)
+    """Twins that were run, by kind."""
+    caught: int = 0
+    """Twins that failed, as they must."""
+    green: list[str] = field(default_factory=list)
+    """Twins that passed although the test itself passed as well: both cannot be true."""
+    unclear: list[str] = field(default_factory=list)
+    """Twins that neither passed nor failed."""
+    strangers: list[str] = field(default_factory=list)
+    """Ids that no honest run reports."""
+
+
+def read_rounds(
+    pool: Pool,
+    rounds: Sequence[Round],
+    reports: Sequence[TestReport],
+    counted: Iterable[str],
+    others: Collection[str],
+    volatile: Collection[str],
+) -> Findings:
+    """Compare the reports with what each run was made of.
+
+    `counted` are the tests of the lists, `others` ids that count for nothing, `volatile` stems of ids that change.
+    """
+    reader = _Reader(pool, list(counted), set(others), set(volatile))
+    for chosen, report in zip(rounds, reports, strict=True):
+        reader.take(chosen, report)
+    return reader.conclude()
+
+
+class _Reader:
+    """Reads one report after the other."""
+
+    def __init__(self, pool: Pool, counted: list[str], others: set[str], volatile: set[str]) -> None:
+        self._counted, self._others, self._volatile = counted, others, volatile
+        self._owner = {i: w for w in pool.woven for i in w.ids}
+        self._by_stem = {stem(i): w for w in pool.woven for i in w.ids}
+        self._plain = set(pool.plain)
+        self._found = Findings()
+        self._green: list[tuple[Woven, str]] = []
+        self._order = list(Status)
+
+    def take(self, chosen: Round, report: TestReport) -> None:
+        """One run."""
+        known = self._others | set(self._counted)
+        for woven, twin in self._twins(chosen):
+            known |= set(twin.reported)
+            self._twin(woven, twin, chosen, report)
+        for test_id in self._counted:
+            if self._is_itself(test_id, chosen):
+                self._real(test_id, report)
+        self._found.strangers += [i for i in report.outcomes if i not in known and stem(i) not in self._volatile]
+
+    def _twins(self, chosen: Round) -> list[tuple[Woven, Twin]]:
+        owners = {w.key: w for w in self._by_stem.values()}
+        return [(owners[key], owners[key].twins[place]) for key, place in chosen.choices.items() if key in owners]
+
+    def _is_itself(self, test_id: str, chosen: Round) -> bool:
+        if chosen.files and test_id.partition("::")[0] not in chosen.files:
+            return False
+        if test_id in self._plain:
+            return not chosen.woven
+        owner = self._owner.get(test_id)
+        return chosen.woven and (owner is None or owner.key not in chosen.choices)
+
+    def _real(self, test_id: str, report: TestReport) -> None:
+        status = status_in(report, test_id)
+        known = self._found.statuses.get(test_id, Status.PASSED)
+        if test_id not in self._found.statuses or known is Status.PASSED:
+            self._found.statuses[test_id] = status
+            self._found.messages[test_id] = message_in(report, test_id)
+
+    def _twin(self, woven: Woven, twin: Twin, chosen: Round, report: TestReport) -> None:
+        failing = [i for i in twin.failing if not chosen.files or i.partition("::")[0] in chosen.files]
+        if not failing:
+            return
+        self._found.covered |= set(woven.ids)
+        self._found.run[twin.kind] = self._found.run.get(twin.kind, 0) + len(failing)
+        for test_id in failing:
+            status = status_in(report, test_id)
+            if status is Status.FAILED:
+                self._found.caught += 1
+            elif status in (Status.PASSED, Status.XPASSED):
+                self._green.append((woven, test_id))
+            else:
+                self._found.unclear.append(test_id)
+
+    def conclude(self) -> Findings:
+        """A green twin accuses only when the test itself was green too; else the value was simply another one."""
+        found = self._found
+        for woven, test_id in self._green:
+            reals = [i for i in woven.ids if stem(i) == stem(test_id)]
+            same = [i for i in reals if i == test_id] or reals
+            if all(found.statuses.get(i) is Status.PASSED for i in same):
+                found.green.append(test_id)
+        return found
+
+
+def status_in(report: TestReport, test_id: str) -> Status:
+    """The outcome of a test; an error when its file could not be collected."""
+    status = report.status(test_id)
+    if status is Status.MISSING and test_id.partition("::")[0] in report.uncollected:
+        return Status.ERROR
+    return status
+
+
+def message_in(report: TestReport, test_id: str) -> str:
+    """What went wrong, in the framework's words; empty when it passed."""
+    outcome = report.outcomes.get(test_id) or report.uncollected.get(test_id.partition("::")[0])
+    if outcome is None or outcome.status is Status.PASSED:
+        return ""
+    return f"{outcome.error_type}: {outcome.message}".strip(": ")[:500]
+
+
+def admitted(pool: Mapping[str, Woven], slot_reports: Sequence[tuple[int, TestReport]]) -> dict[str, Woven]:
+    """The functions with those twins that failed, by an assertion, with the reference change."""
+    made: dict[str, Woven] = {}
+    for key, woven in pool.items():
+        stems = {stem(i) for i in woven.ids}
+        twins = []
+        for place, report in slot_reports:
+            if place < len(woven.twins):
+                twin = _tried(woven.twins[place], report, stems)
+                twins += [twin] if twin.failing else []
+        made[key] = Woven(woven.key, woven.path, woven.ids, woven.real, tuple(twins))
+    return made
+
+
+def _tried(twin: Twin, report: TestReport, stems: set[str]) -> Twin:
+    reported = tuple(i for i in report.outcomes if stem(i) in stems)
+    failing = tuple(i for i in reported if _fails_honestly(twin, report, i))
+    return Twin(twin.kind, twin.line, twin.edits, twin.at_stake, reported, failing)
+
+
+ASSERTIONS = frozenset({"AssertionError", "Failed", "Failure", "ExceptionInfo", "FailureException"})
+
+
+def _fails_honestly(twin: Twin, report: TestReport, test_id: str) -> bool:
+    outcome = report.outcomes[test_id]
+    if outcome.status is not Status.FAILED:
+        return False
+    return twin.kind == "raises" or outcome.error_type in ASSERTIONS or outcome.error_type.endswith("AssertionError")

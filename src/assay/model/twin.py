@@ -1,0 +1,81 @@
+"""Twins of hidden tests: tests with a wrong expectation, which an honest program must fail."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+TwinKind = Literal["forced", "value", "raises", "inverted"]
+"""`forced`: the whole body runs and then fails for certain. The others change one expectation: its value, the
+exception it waits for, or the direction of a condition."""
+
+Frames = Sequence[tuple[str, int]]
+"""Path and line of each frame in the repository, outermost first."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Edit:
+    """Replace the bytes of a file from `start` to `end` (offsets in UTF-8) by `text`."""
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Twin:
+    """One way to make a test fail."""
+
+    kind: TwinKind
+    line: int
+    """Of the expectation, in the original file."""
+    edits: tuple[Edit, ...]
+    at_stake: bool = False
+    """Whether this is the expectation at which the base fails: the one that a candidate has reason to cheat."""
+    reported: tuple[str, ...] = ()
+    """Every id that it reports; parameters may be named after a value that was changed."""
+    failing: tuple[str, ...] = ()
+    """Those of them that fail with the reference change: they must fail with any honest candidate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Woven:
+    """A function of the hidden tests that can be run as itself or as one of its twins."""
+
+    key: str
+    """Names it within the task: `path::Class::function@line`."""
+    path: str
+    """The file that holds it, which may be another than the one under which it is reported."""
+    ids: tuple[str, ...]
+    """The tests of the task's lists that run it."""
+    real: tuple[Edit, ...]
+    twins: tuple[Twin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """All twins of a task that were seen to fail with the reference change."""
+
+    woven: tuple[Woven, ...] = ()
+    without: dict[str, str] = field(default_factory=dict)
+    """Tests of the task's lists that have no twin at all, and why."""
+    without_changed: dict[str, str] = field(default_factory=dict)
+    """Tests that have only a twin of the kind `forced`, and why."""
+    plain: tuple[str, ...] = ()
+    """Tests that do not stand a failing neighbour: they are judged in a run of their own, without twins."""
+    run_seconds: float = 0.0
+    """Wall time of one run of the tests."""
+    broken: str = ""
+    """Why the reference change itself does not satisfy the tests; then nothing can be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One run: which function is which of its twins (by position); the others run as they are."""
+
+    choices: dict[str, int]
+    files: tuple[str, ...] = ()
+    """The test files of this run; empty for all of the task's."""
+    woven: bool = True
+    """Whether the tests are woven at all."""
