@@ -51,7 +51,7 @@ from assay.stages.mine import MineSettings
 from assay.stages.mine import mine as mine_stage
 from assay.stages.prove import ProofSettings
 from assay.stages.toolbox import Toolbox
-from assay.stages.verify import verify_candidate, verify_task
+from assay.stages.verify import replay, verify_candidate, verify_task
 
 EVIDENCE_STAGES = ("verify", "audit", "difficulty", "review")
 CANDIDATES_PER_TASK = 8
@@ -229,7 +229,9 @@ async def verify(options: VerifyOptions, project_dir: Path | None, on_event: OnE
     state = project_dir / STATE if project_dir else load_settings().cache
     folder = options.task.parent
     async with _toolbox(state, folder, options.sandbox, unsafe=options.i_know_it_is_unsafe) as tools:
-        if options.patch is not None:
+        if options.replay is not None:
+            verification = await replay(options.task, options.replay, tools, on_event)
+        elif options.patch is not None:
             patch = await _read_patch(options.patch)
             agent: Agent = Registry().load("agent", "patch")(patch)
             verification = await verify_candidate(options.task, agent, tools, on_event)
@@ -238,7 +240,8 @@ async def verify(options: VerifyOptions, project_dir: Path | None, on_event: OnE
         else:
             verification = await verify_task(options.task, options.runs, tools, on_event)
     if verification.complaints:
-        on_event(Note(text=f"{options.task.name} is not proved: {verification.complaints[0]}"))
+        what = "is not proved" if options.replay is None else "did not end as recorded"
+        on_event(Note(text=f"{options.task.name} {what}: {verification.complaints[0]}"))
     return list(verification.verdicts)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli import consent, errors, output
+from assay.cli import consent, errors, verdicts
 from assay.cli import project as projects
 from assay.cli.options import AssayCommand, json_option, option, project_option, quiet_option, sandbox_options
 from assay.cli.progress import Display, display
@@ -38,6 +38,13 @@ WHAT = "Whom to judge (without these: the task itself)"
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A change in git's patch format.",
 )
+@option(
+    "--replay",
+    group=WHAT,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A verdict as --json printed it: reach it again.",
+)
 @option("--runs", type=click.IntRange(min=1), default=2, show_default=True, metavar="N", help="Runs that must agree.")
 @sandbox_options
 @project_option
@@ -49,6 +56,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     tasks: tuple[str, ...],
     agent: str | None,
     patch: Path | None,
+    replay: Path | None,
     runs: int,
     sandbox: str,
     unsafe: bool,
@@ -62,8 +70,8 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     Ends with 0 when all tasks hold (the candidate resolves them), 1 when one does not, 4 when one has no verdict.
     """
     consent.require(sandbox, unsafe)
-    if agent is not None and patch is not None:
-        raise click.UsageError("--agent and --patch exclude each other")
+    if sum(choice is not None for choice in (agent, patch, replay)) > 1:
+        raise click.UsageError("--agent, --patch and --replay exclude each other")
     if project is not None:
         project = projects.existing(project)
     worst = 0
@@ -72,56 +80,34 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
             home = project or projects.nearest(Path(name)) or projects.nearest(Path.cwd())
             try:
                 folder = projects.task_folder(name, home)
-                options = VerifyOptions(folder, agent, patch, runs, sandbox, unsafe)
-                verdicts = judge(app, options, home, shown, as_json=as_json)
+                record = verdicts.recorded(replay, folder.name) if replay else None
+                options = VerifyOptions(folder, agent, patch, runs, record, sandbox, unsafe)
+                found = judge(app, options, home, shown, as_json=as_json)
             except InputError as error:  # one broken task does not keep the others from a verdict
                 with shown.above():
                     errors.report_input(error, as_json=as_json)
                 worst = max(worst, 1)
             else:
-                worst = max(worst, grade(verdicts, judged_is_task=agent is None and patch is None))
+                task_itself = agent is None and patch is None
+                worst = max(worst, grade(found, judged_is_task=task_itself, record=record))
     return worst
 
 
 def judge(app: App, options: VerifyOptions, home: Path | None, shown: Display, *, as_json: bool) -> Sequence[Verdict]:
     """The verdicts on one task, printed."""
-    verdicts = run_async(lambda: app.verify(options, home, shown.on_event))
+    found = run_async(lambda: app.verify(options, home, shown.on_event))
     with shown.above():
-        for verdict in verdicts:
-            _emit(verdict) if as_json else _print(verdict)
-    return verdicts
+        for verdict in found:
+            verdicts.emit(verdict) if as_json else verdicts.show(verdict)
+    return found
 
 
-def grade(verdicts: Sequence[Verdict], *, judged_is_task: bool) -> int:
-    """The exit code: 4 without a verdict, 1 when an answer is not the one that is hoped for."""
-    if any(v.failure is not None for v in verdicts):
+def grade(found: Sequence[Verdict], *, judged_is_task: bool, record: Verdict | None = None) -> int:
+    """The exit code: 4 without a verdict, 1 when an answer is not the hoped one, or not the recorded one."""
+    if any(v.failure is not None for v in found):
         return errors.INCOMPLETE
-    hoped = [v.resolved is not (judged_is_task and v.agent == "nop") for v in verdicts]
-    return errors.OK if all(hoped) and verdicts else errors.NO
-
-
-def _emit(verdict: Verdict) -> None:
-    output.emit("verdict", **verdict.model_dump(mode="json"))
-
-
-def _print(verdict: Verdict) -> None:
-    if verdict.failure is not None:
-        answer = f"no verdict ({verdict.failure.boundary}): {verdict.failure.message}"
-    elif verdict.resolved:
-        answer = "resolved"
-    else:
-        answer = f"not resolved{f' ({verdict.reason})' if verdict.reason else ''}"
-    counts = f"{verdict.passed_count}/{verdict.total_count} tests" if verdict.total_count else ""
-    spent = output.seconds(verdict.wall_seconds)
-    output.text_line(f"{verdict.task}  {verdict.agent:<6}  {answer}  {counts}  {spent}")
-    if verdict.failure is not None and verdict.failure.hint:
-        output.text_line(f"    → {verdict.failure.hint}")
-    for problem in verdict.problems[:5]:
-        output.text_line(f"    ! {problem}")
-    for path in verdict.dropped_paths[:5]:
-        output.text_line(f"    restored, because protected: {path}")
-    if verdict.agent != "nop" and verdict.resolved is False:
-        for test in verdict.tests[:10]:
-            output.text_line(f"    {test.status:<8}  {test.id}")
-        if len(verdict.tests) > 10:
-            output.text_line(f"    and {len(verdict.tests) - 10} more; --json has them all")
+    if record is not None:
+        same = all((v.resolved, v.reason) == (record.resolved, record.reason) for v in found)
+        return errors.OK if same else errors.NO
+    hoped = [v.resolved is not (judged_is_task and v.agent == "nop") for v in found]
+    return errors.OK if all(hoped) and found else errors.NO

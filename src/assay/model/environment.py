@@ -79,6 +79,8 @@ class Environment:
     """PATH, PYTHONPATH, VIRTUAL_ENV and what the recipe asks for."""
     python: str
     """The interpreter's path inside the sandbox."""
+    modules: frozenset[str] = frozenset()
+    """Top-level names that its packages can be imported by."""
     built_bytes: int = 0
     """Bytes on disk that this build added; 0 when everything was there."""
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from assay.model.verdict import Verdict
+
 
 @dataclass(frozen=True, slots=True)
 class MineOptions:
@@ -39,5 +41,7 @@ class VerifyOptions:
     patch: Path | None = None
     runs: int = 2
     """How often each run is repeated, in a fresh sandbox, before it is believed."""
+    replay: Verdict | None = None
+    """A verdict to be reached again, with the same patch, twins and lay-out."""
     sandbox: str = "bubblewrap"
     i_know_it_is_unsafe: bool = False

@@ -68,6 +68,10 @@ class Framework(Protocol):
         """Gitwildmatch patterns of what the framework loads by itself."""
         ...
 
+    def loaded_files(self, tree: Tree) -> Sequence[str]:
+        """Files of this tree that the framework is told to load by the repository itself, such as its plug-ins."""
+        ...
+
     def inside(self, hidden: Hidden) -> Hidden:
         """The part of the hidden tests that is laid into the verifier's sandbox; what is left out stays outside."""
         ...

@@ -19,7 +19,8 @@ import anyio
 from assay import __version__
 from assay.core.grading import Grade, grade_rounds
 from assay.core.hashing import json_digest, task_digest, tree_digest
-from assay.core.protection import protection
+from assay.core.patches import changed_paths
+from assay.core.protection import Shadows, protection, search_roots
 from assay.core.twins.rounds import lay_out
 from assay.errors import InfrastructureError, TaskDefinitionError
 from assay.model.failure import Failure
@@ -105,16 +106,31 @@ async def prepare(task: Task, tools: Toolbox, *, fresh_twins: bool = False) -> P
     prepared = Prepared(
         stand=stand,
         digest=task_digest(task),
-        is_protected=protection(
-            (*framework.protected_patterns(), *task.assay.protected_paths),
-            task.hidden_tests,
-            base,
-            is_test=framework.is_test_file,
-            is_support=framework.is_support_file,
-        ),
+        is_protected=_guard(stand),
         cost=built.cost,
     )
     return await _with_twins(prepared, tools, fresh=fresh_twins)
+
+
+def _guard(stand: Stand) -> Callable[[str], str]:
+    """Why a candidate may not change a path; empty when it may. What the reference change needs, it always may."""
+    task, framework = stand.task, stand.runner.framework
+    needed = set(changed_paths(task.gold_patch))
+    named = [f"/{path}" for path in framework.loaded_files(stand.base) if path not in needed]
+    protected = protection(
+        (*framework.protected_patterns(), *task.assay.protected_paths, *named),
+        task.hidden_tests,
+        stand.base,
+        is_test=framework.is_test_file,
+        is_support=framework.is_support_file,
+    )
+    roots = search_roots(task.assay.environment.python_path, task.assay.test_files, stand.base)
+    shadows = Shadows(stand.base, roots, stand.environment.modules)
+
+    def why(path: str) -> str:
+        return protected(path) or ("" if path in needed else shadows(path))
+
+    return why
 
 
 async def _base(task: Task, tools: Toolbox) -> Tree:

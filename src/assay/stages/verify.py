@@ -8,13 +8,13 @@ the content that was judged. Nothing of an earlier proof is believed.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import anyio
 
 from assay.core.hashing import task_digest
-from assay.errors import InfrastructureError, VerifierError
+from assay.errors import InfrastructureError, InputError, StoreError, VerifierError
 from assay.model.event import Note, OnEvent, Stage
 from assay.model.ledger import Cost
 from assay.model.report import Status
@@ -24,6 +24,7 @@ from assay.ports.agent import Agent
 from assay.stages.evidence import proof_evidence
 from assay.stages.judging import Judged, Prepared, failed, judge, prepare
 from assay.stages.toolbox import Toolbox
+from assay.stages.twins import load as load_pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,45 @@ async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEve
         return Verification((failed(task.slug, prepared.digest, agent.name, patch, broken),))
     emit(Stage(subject=task.slug, stage=f"verify {agent.name}"))
     judged = await judge(prepared, agent.name, patch, prepared.stand.runner, all_tests=True)
-    _charge(tools, task, judged.verdict)
+    _charge(tools, task, judged.verdict, patch)
     return Verification((judged.verdict,))
+
+
+async def replay(path: Path, record: Verdict, tools: Toolbox, emit: OnEvent) -> Verification:
+    """Reach a verdict again from its record. Raises InputError when task, patch or twins are not there any more."""
+    task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    if task_digest(task) != record.task_digest:
+        raise InputError(
+            f"{task.slug} is not the task that was judged: its content has changed",
+            hint=f"the record is of content {record.task_digest[:12]}, the folder holds {task_digest(task)[:12]}",
+        )
+    try:
+        patch = tools.store.get_blob(record.patch_sha256)
+        pool = load_pool(tools.store, record.pool_sha256)
+    except StoreError as error:
+        raise InputError(
+            f"{task.slug}: the patch or the twins of this record are not in the project: {error.message}",
+            hint="replay in the project that reached the verdict",
+        ) from error
+    try:
+        prepared = replace(await _prepare(task, tools, emit), pool=pool, pool_sha256=record.pool_sha256)
+    except InfrastructureError as error:
+        return Verification((failed(task.slug, task_digest(task), record.agent, patch, error),))
+    emit(Stage(subject=task.slug, stage=f"replay {record.agent}"))
+    runner = prepared.stand.runner
+    judged = await judge(prepared, record.agent, patch, runner, all_tests=True, seed=record.seed)
+    _charge(tools, task, judged.verdict, patch)
+    return Verification((judged.verdict,), _differences(record, judged.verdict))
+
+
+def _differences(record: Verdict, verdict: Verdict) -> tuple[str, ...]:
+    """What is not as it was recorded."""
+    found = []
+    for name in ("resolved", "reason", "verifier_sha256", "tamper", "dropped_paths"):
+        before, now = getattr(record, name), getattr(verdict, name)
+        if before != now:
+            found.append(f"{name} was {before!r} and is {now!r}")
+    return tuple(found)
 
 
 async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> Verification:
@@ -91,11 +129,13 @@ async def _judge_into(
 ) -> None:
     emit(Stage(subject=prepared.task.slug, stage=f"verify {name}"))
     judged = await judge(prepared, name, patch, prepared.stand.runner, all_tests=True)
-    _charge(tools, prepared.task, judged.verdict)
+    _charge(tools, prepared.task, judged.verdict, patch)
     results.append(judged)
 
 
-def _charge(tools: Toolbox, task: Task, verdict: Verdict) -> None:
+def _charge(tools: Toolbox, task: Task, verdict: Verdict, patch: bytes) -> None:
+    """Into the ledger; and the patch is kept, so that the verdict can be reached again from its record."""
+    tools.store.put_blob(patch)
     cost = Cost(cpu_seconds=verdict.cpu_seconds, wall_seconds=verdict.wall_seconds)
     outcome = f"failure:{verdict.failure.boundary}" if verdict.failure else verdict.reason or "ok"
     tools.store.charge([tools.entry("verify", task.slug, tools.clock.now(), cost, outcome, verdict.agent)])

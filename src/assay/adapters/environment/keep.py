@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -91,3 +91,18 @@ def _store_error(error: OSError, path: Path) -> StoreError:
 def size_bytes(folder: Path) -> int:
     """Bytes of the files below a folder."""
     return sum(p.lstat().st_size for p in folder.rglob("*") if not p.is_dir() or p.is_symlink())
+
+
+def top_level_names(layers: Iterable[Path]) -> frozenset[str]:
+    """What can be imported from the site-packages of these layers, without the interpreter's own."""
+    names = set()
+    for layer in layers:
+        for folder in layer.glob("lib/python*/site-packages"):
+            names |= {entry.name.split(".")[0] for entry in folder.iterdir() if _is_importable(entry)}
+    return frozenset(name for name in names if name.isidentifier())
+
+
+def _is_importable(entry: Path) -> bool:
+    if entry.suffix in (".dist-info", ".egg-info"):
+        return False
+    return entry.is_dir() or entry.suffix in (".py", ".so")

@@ -20,7 +20,7 @@ from typing import Any, Protocol
 import anyio
 from pydantic import ValidationError
 
-from assay.adapters.environment.keep import Keep, size_bytes
+from assay.adapters.environment.keep import Keep, size_bytes, top_level_names
 from assay.core.hashing import json_digest, tree_digest
 from assay.core.recipes import exempt, infer
 from assay.core.requirements import Declared, declared, from_file, requirement, text, without
@@ -357,6 +357,7 @@ class _Work:
             hidden=self._hidden(),
             variables=tuple(sorted(variables.items())),
             python=f"{ENV_ROOT}/bin/python",
+            modules=top_level_names((folder / "env", self.keep.root / deps_key / "env")),
             built_bytes=self.built_bytes,
         )
 

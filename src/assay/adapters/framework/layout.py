@@ -23,6 +23,7 @@ DEFAULT_PATTERNS = ("test_*.py", "*_test.py")
 LONE_NAMES = ("test.py", "tests.py")
 """Names that old projects hand to their runner by hand; pytest collects them when named."""
 TEST_FOLDER = re.compile(r"^(tests?|t|testsuite|unittests?|.+[_-]tests?|tests?[_-].+)$", re.IGNORECASE)
+CONFIG_FILES = frozenset({"pytest.ini", ".pytest.ini", "tox.ini", "setup.cfg", "pyproject.toml", "pytest.toml"})
 INI_FILES = (("pytest.ini", "pytest"), (".pytest.ini", "pytest"), ("tox.ini", "pytest"), ("setup.cfg", "tool:pytest"))
 
 
@@ -32,6 +33,26 @@ class Config:
 
     patterns: tuple[str, ...] = DEFAULT_PATTERNS
     test_paths: tuple[str, ...] = ()
+
+
+PLUGIN_OPTION = re.compile(rb"(?<![\w-])-p[ =]?\s*([A-Za-z_][\w.]*)")
+PLUGIN_LIST = re.compile(rb"^pytest_plugins\s*=\s*([^#\n]*(?:\n[^\S\n]+[^\n]*|\n[\])][^\n]*)*)", re.MULTILINE)
+
+
+def plugin_files(tree: Tree) -> tuple[str, ...]:
+    """Files behind `-p NAME` in a configuration and behind `pytest_plugins` in a conftest, where the tree has them."""
+    names: list[str] = []
+    for path, state in tree.items():
+        name = path.rpartition("/")[2]
+        if path in CONFIG_FILES:
+            names += [found.decode() for found in PLUGIN_OPTION.findall(state.data)]
+        elif name == "conftest.py":
+            for listed in PLUGIN_LIST.findall(state.data):
+                names += [found.decode() for found in re.findall(rb"[\"\']([\w.]+)[\"\']", listed)]
+    stems = [name.replace(".", "/") for name in names if not name.startswith("no:")]
+    places = [f"{root}{stem}" for stem in stems for root in ("", "src/", "lib/")]
+    wanted = [place + end for place in places for end in (".py", "/__init__.py")]
+    return tuple(path for path in dict.fromkeys(wanted) if path in tree)
 
 
 def config_of(tree: Tree) -> Config:

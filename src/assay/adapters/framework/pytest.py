@@ -57,7 +57,15 @@ PROTECTED = (
     "/pluggy/",
     "/assay_report.py",
     "*.pyc",
+    "*.pyo",
+    "*.so",  # compiled modules come from the build, never from a patch
+    "*.pyd",
     "__pycache__/",
+    "pyvenv.cfg",  # would move the interpreter's own folders
+    "python*._pth",
+    "/.env",  # read into the environment by plug-ins
+    "/.coveragerc",  # names plug-ins that coverage loads
+    "/.hypothesis/",  # examples that hypothesis plays again
 )
 
 KIND_OF: dict[Status, junit.Kind] = {
@@ -103,6 +111,10 @@ class PytestFramework:
     def inside(self, hidden: Hidden) -> Hidden:
         """All of them: pytest imports its tests."""
         return hidden
+
+    def loaded_files(self, tree: Tree) -> Sequence[str]:
+        """Modules of the repository that its configuration or a conftest names as plug-ins."""
+        return layout.plugin_files(tree)
 
     def design(
         self,
