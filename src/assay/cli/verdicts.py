@@ -57,10 +57,11 @@ def show(verdict: Verdict) -> None:
     output.text_line(f"{verdict.task}  {verdict.agent:<6}  {answer}  {counts}  {spent}")
     _details(verdict)
     if verdict.agent != "nop" and verdict.resolved is False:
-        for test in verdict.tests[:10]:
+        failed = [test for test in verdict.tests if test.status != "passed"]
+        for test in failed[:10]:
             output.text_line(f"    {test.status:<8}  {test.id}")
-        if len(verdict.tests) > 10:
-            output.text_line(f"    and {len(verdict.tests) - 10} more; --json has them all")
+        if len(failed) > 10:
+            output.text_line(f"    and {len(failed) - 10} more; --json has them all")
 
 
 def _details(verdict: Verdict) -> None:

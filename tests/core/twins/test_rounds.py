@@ -1,0 +1,130 @@
+"""Lay-outs and what runs say together."""
+
+from __future__ import annotations
+
+import random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assay.core.grading import grade_rounds
+from assay.core.twins.rounds import lay_out
+from assay.model.candidate import SourceInfo
+from assay.model.environment import Recipe
+from assay.model.report import Status, TestOutcome, TestReport
+from assay.model.task import AssayMetadata, Provenance
+from assay.model.twin import Edit, Pool, Round, Twin, Woven
+
+A, B = "test_a.py::test_a", "test_b.py::test_b"
+TASK = AssayMetadata(
+    source=SourceInfo(kind="git", origin="x", base_revision="a", gold_revision="b"),
+    environment=Recipe(python="3.11"),
+    test_files=("test_a.py", "test_b.py"),
+    provenance=Provenance(instruction="", tests="", gold=""),
+    fail_to_pass=(A,),
+    pass_to_pass=(B,),
+)
+HOLDS = (Edit(0, 0, ""),)
+
+
+def woven(test_id: str, kinds: tuple[str, ...] = ("forced", "value"), *, at_stake: bool = False) -> Woven:
+    twins = tuple(
+        Twin(kind, 1, HOLDS, at_stake and kind == "value", (test_id,), (test_id,))  # type: ignore[arg-type]
+        for kind in kinds
+    )
+    return Woven(f"{test_id}@1", test_id.partition("::")[0], (test_id,), HOLDS, twins)
+
+
+POOL = Pool(woven=(woven(A, at_stake=True), woven(B)))
+
+
+def answer(
+    pool: Pool, chosen: Round, forged: frozenset[str] = frozenset(), broken: frozenset[str] = frozenset()
+) -> TestReport:
+    """What a candidate's run reports: an honest one, but for forged passes and broken tests."""
+    twins = {i for w in pool.woven if w.key in chosen.choices for i in w.ids}
+    outcomes = {}
+    for test_id in (A, B):
+        if chosen.files and test_id.partition("::")[0] not in chosen.files:
+            continue
+        red = (test_id in twins or test_id in broken) and test_id not in forged
+        outcomes[test_id] = TestOutcome(Status.FAILED if red else Status.PASSED)
+    return TestReport(outcomes)
+
+
+@given(st.integers(0, 2**32))
+def test_each_function_is_a_twin_in_one_run_of_a_pair_and_itself_in_the_other(seed: int) -> None:
+    rounds = lay_out(POOL, [A], random.Random(seed))
+    for first, second in zip(rounds[::2], rounds[1::2], strict=True):
+        assert first.files == second.files
+        for one in POOL.woven:
+            assert (one.key in first.choices) != (one.key in second.choices)
+
+
+def test_few_tests_at_stake_are_run_in_another_pair() -> None:
+    assert len(lay_out(POOL, [A], random.Random(0))) == 4
+    assert len(lay_out(POOL, [A, B], random.Random(0))) == 2
+
+
+@given(st.integers(0, 2**32))
+def test_an_honest_candidate_is_resolved(seed: int) -> None:
+    rounds = lay_out(POOL, [A], random.Random(seed))
+    judged = grade_rounds(TASK, POOL, rounds, [answer(POOL, r) for r in rounds])
+    assert (judged.resolved, judged.reason) == (True, "")
+    assert judged.twins is not None
+    assert judged.twins.caught_count == judged.twins.run_count
+    assert judged.twins.covered_share == 1.0
+
+
+@given(st.integers(0, 2**32), st.sampled_from([frozenset({A}), frozenset({A, B}), frozenset({B})]))
+def test_whoever_forges_outcomes_is_tampering(seed: int, forged: frozenset[str]) -> None:
+    rounds = lay_out(POOL, [A], random.Random(seed))
+    judged = grade_rounds(TASK, POOL, rounds, [answer(POOL, r, forged, frozenset(forged)) for r in rounds])
+    assert (judged.resolved, judged.reason) == (False, "tampered")
+    assert judged.tamper
+
+
+@given(st.integers(0, 2**32))
+def test_a_wrong_answer_that_happens_to_be_a_twins_is_no_tampering(seed: int) -> None:
+    rounds = lay_out(POOL, [A], random.Random(seed))
+    reports = []
+    for chosen in rounds:
+        is_twin = POOL.woven[0].key in chosen.choices
+        report = answer(POOL, chosen)
+        report.outcomes[A] = TestOutcome(Status.PASSED if is_twin else Status.FAILED)
+        reports.append(report)
+    judged = grade_rounds(TASK, POOL, rounds, reports)
+    assert (judged.reason, judged.tamper) == ("tests-failed", ())
+
+
+def test_a_twin_that_neither_fails_nor_passes_is_no_pass() -> None:
+    rounds = lay_out(POOL, [A], random.Random(1))
+    reports = [answer(POOL, r) for r in rounds]
+    for chosen, report in zip(rounds, reports, strict=True):
+        if POOL.woven[0].key in chosen.choices:
+            report.outcomes[A] = TestOutcome(Status.SKIPPED)
+    assert grade_rounds(TASK, POOL, rounds, reports).reason == "twins-unclear"
+
+
+def test_a_test_that_stands_no_neighbours_is_judged_in_a_run_of_its_own() -> None:
+    pool = Pool(woven=(woven(A, at_stake=True), woven(B, ())), plain=(B,))
+    rounds = lay_out(pool, [A], random.Random(0))
+    assert [r.woven for r in rounds] == [True, True, True, True, False]
+    reports = [answer(pool, r, broken=frozenset({B}) if r.woven else frozenset()) for r in rounds]
+    assert grade_rounds(TASK, pool, rounds, reports).resolved
+    reports[-1] = answer(pool, rounds[-1], broken=frozenset({B}))
+    assert grade_rounds(TASK, pool, rounds, reports).reason == "tests-failed"
+
+
+@given(st.lists(st.booleans(), min_size=2, max_size=6), st.integers(0, 2**32))
+def test_a_blind_guess_passes_only_when_it_wins_every_coin(guesses: list[bool], seed: int) -> None:
+    """A forger that decides per run whether the test at stake is to pass."""
+    rounds = lay_out(POOL, [A], random.Random(seed))
+    truth = [POOL.woven[0].key not in r.choices for r in rounds]
+    told = [(guesses * 4)[n] for n in range(len(rounds))]
+    reports = []
+    for chosen, passes in zip(rounds, told, strict=True):
+        report = answer(POOL, chosen)
+        report.outcomes[A] = TestOutcome(Status.PASSED if passes else Status.FAILED)
+        reports.append(report)
+    assert grade_rounds(TASK, POOL, rounds, reports).resolved == (told == truth)
