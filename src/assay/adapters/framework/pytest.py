@@ -145,7 +145,8 @@ class PytestFramework:
                 environment.python,
                 *("-m", "pytest", "-p", "assay_report", "-p", "no:cacheprovider"),
                 f"--junitxml={OUT_ROOT}/{REPORT_FILE}",
-                *("-o", "junit_family=xunit1", "--color=no", "--tb=short", "--maxfail=0"),
+                # Rendering a traceback parses the whole file again: ten times the cost of a failing test itself.
+                *("-o", "junit_family=xunit1", "--color=no", "--tb=no", "--maxfail=0"),
                 *("--continue-on-collection-errors", f"--rootdir={REPO_ROOT}"),
                 *extra,
                 *targets,
