@@ -41,7 +41,8 @@ def emit(verdict: Verdict) -> None:
 def _twins(tally: TwinTally) -> str:
     ran = output.count(tally.run_count, "twin")
     covered = f"{tally.covered_share:.0%} of the tests had one"
-    return f"{ran} that must fail: {tally.caught_count} failed, {tally.green_count} passed; {covered}"
+    sealed = f"; {output.count(tally.sealed_count, 'test')} compared outside" if tally.sealed_count else ""
+    return f"{ran} that must fail: {tally.caught_count} failed, {tally.green_count} passed; {covered}{sealed}"
 
 
 def show(verdict: Verdict) -> None:

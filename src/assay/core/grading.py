@@ -27,6 +27,7 @@ INCOMPLETE = (
     Trouble.EXIT_STATUS,
 )
 """What speaks first when several things are wrong with a run."""
+UNCLEAR = "twins-unclear"
 CLEARLY_RED = frozenset({Status.FAILED, Status.ERROR, Status.TIMEOUT, Status.SKIPPED, Status.XFAILED, Status.XPASSED})
 
 
@@ -43,6 +44,8 @@ class Grade:
     """What shows that the candidate has tampered with the judge."""
     twins: TwinTally | None = None
     """None when the runs had none."""
+    opaque: tuple[str, ...] = ()
+    """Tests that computed what cannot be compared outside; they have to be judged without seals."""
 
     @property
     def passed_count(self) -> int:
@@ -86,9 +89,10 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
         resolved=not reason,
         reason=reason,
         results=results,
-        problems=_texts(problems, findings),
+        problems=_texts(problems, findings if reason == UNCLEAR else Findings()),
         tamper=tamper,
         twins=_tally(pool, findings, len(counted)) if pool.woven else None,
+        opaque=tuple(findings.opaque),
     )
 
 
@@ -117,7 +121,7 @@ def _reasons(
     if incomplete or not all(report.complete for report in reports):
         yield incomplete or "report-incomplete"
     if findings.unclear:
-        yield "twins-unclear"
+        yield UNCLEAR
 
 
 def _texts(problems: Iterable[Problem], findings: Findings) -> tuple[str, ...]:
@@ -134,5 +138,6 @@ def _tally(pool: Pool, findings: Findings, counted: int) -> TwinTally:
         by_kind=dict(sorted(findings.run.items())),
         covered_count=len(findings.covered),
         covered_share=round(len(findings.covered) / counted, 4) if counted else 0.0,
+        sealed_count=len(findings.sealed),
         changed_share=round(len(changed) / counted, 4) if counted else 0.0,
     )

@@ -62,6 +62,10 @@ class Problem:
         return self.text
 
 
+OPAQUE = object()
+"""Stands for a value that is no plain data."""
+
+
 @dataclass(frozen=True, slots=True)
 class TestOutcome:
     """One test's end, with the cause in the framework's own words."""
@@ -76,6 +80,9 @@ class TestOutcome:
     """The exception's text, at most 2,000 characters."""
     where: str = ""
     """`path:line` of the deepest frame inside the repository; empty when unknown."""
+    values: tuple[tuple[str, object], ...] = ()
+    """Marks and the values that the test computed there, for expectations that are held outside; `OPAQUE` for an
+    object that is no plain data."""
     frames: tuple[tuple[str, int], ...] = ()
     """Path and line of every frame inside the repository, outermost first; at most 20."""
 

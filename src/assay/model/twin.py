@@ -40,6 +40,26 @@ class Twin:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """The test itself with expected values taken out: what it computes leaves the sandbox and is compared outside.
+
+    Then nothing in the candidate's process knows what is right, and a forger has to know the answer.
+    """
+
+    edits: tuple[Edit, ...]
+    expected: dict[str, str]
+    """The literal behind each mark, as Python source."""
+    reported: tuple[str, ...] = ()
+    """Every id that it reports."""
+    at_stake: bool = False
+    """Whether the expectation at which the base fails is among them."""
+    names: dict[str, str] = field(default_factory=dict)
+    """Under which id each test is reported, where that is another than its own (parameters named after values)."""
+    seen: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The marks that each id reached with the reference change, with the right value every time."""
+
+
+@dataclass(frozen=True, slots=True)
 class Woven:
     """A function of the hidden tests that can be run as itself or as one of its twins."""
 
@@ -51,6 +71,8 @@ class Woven:
     """The tests of the task's lists that run it."""
     real: tuple[Edit, ...]
     twins: tuple[Twin, ...]
+    seal: Seal | None = None
+    """How the test itself is run, where it can be; `real` otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +101,5 @@ class Round:
     """The test files of this run; empty for all of the task's."""
     woven: bool = True
     """Whether the tests are woven at all."""
+    sealed: bool = True
+    """Whether tests that can be sealed are."""

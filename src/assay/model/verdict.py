@@ -33,6 +33,8 @@ class TwinTally(Frozen):
     """Passed beside their own test: the candidate has tampered with the judge."""
     by_kind: dict[str, int] = Field(default_factory=dict)
     """Run twins by kind: `forced`, `value`, `raises`, `inverted`."""
+    sealed_count: int = 0
+    """Tests whose expected values never entered the candidate's process."""
     covered_count: int = 0
     """Tests of the lists that had a twin in this verdict."""
     covered_share: float = 0.0

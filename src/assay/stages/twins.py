@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from assay.core.grading import grade
 from assay.core.twins.cases import stem
-from assay.core.twins.rounds import admitted, edits_by_file, lay_out, read_rounds, status_in
+from assay.core.twins.rounds import admitted, edits_by_file, lay_out, read_rounds, sealed_well, status_in
 from assay.errors import StoreError
 from assay.model.environment import Environment
 from assay.model.report import Status, TestReport
@@ -100,7 +100,9 @@ class Mint:
         counted = [*task.fail_to_pass, *task.pass_to_pass]
         woven, missing = framework.design(self.stand.read, counted, traces, self.draw)
         self._missing = missing
-        tried = await self._try({w.key: w for w in woven})
+        at_stake = set(task.fail_to_pass)
+        sealable = [w if at_stake & set(w.ids) else replace(w, seal=None) for w in woven]
+        tried = await self._try({w.key: w for w in sealable}, gold.report)
         pool = Pool(woven=tuple(tried.values()), run_seconds=gold.usage.wall_seconds)
         return self._described(await self._rehearse(pool))
 
@@ -117,13 +119,14 @@ class Mint:
             self.usage += run.usage
         return [runs[number] for number in range(len(wanted))]
 
-    async def _try(self, woven: dict[str, Woven]) -> dict[str, Woven]:
-        """Run every twin once with the reference change, as many at a time as there are functions."""
+    async def _try(self, woven: dict[str, Woven], plain: TestReport) -> dict[str, Woven]:
+        """Run every twin and every seal once with the reference change, as many at a time as there are functions."""
         pool = Pool(woven=tuple(woven.values()))
         slots = range(max((len(w.twins) for w in woven.values()), default=0))
-        rounds = [Round({w.key: n for w in woven.values() if n < len(w.twins)}) for n in slots]
-        runs = await self._runs([(pool, chosen, self.gold) for chosen in rounds])
-        return admitted(woven, [(n, run.report) for n, run in enumerate(runs)])
+        rounds = [Round({w.key: n for w in woven.values() if n < len(w.twins)}, sealed=False) for n in slots]
+        runs = await self._runs([(pool, chosen, self.gold) for chosen in (*rounds, Round({}))])
+        tried = admitted(woven, [(n, run.report) for n, run in enumerate(runs[:-1])])
+        return sealed_well(tried, plain, runs[-1].report)
 
     async def _rehearse(self, pool: Pool) -> Pool:
         """Runs as a verdict has them: the reference change must get through them."""
@@ -155,7 +158,7 @@ class Mint:
             if stems & ({stem(i) for i in fragile} | misbehaved):
                 why = "does not stand a failing neighbour" if set(one.ids) & fragile else "behaves otherwise each time"
                 self._missing |= dict.fromkeys(one.ids, why)
-                woven.append(replace(one, twins=()))
+                woven.append(replace(one, twins=(), seal=None))
             else:
                 woven.append(one)
         plain = dict.fromkeys([*pool.plain, *(i for i in counted if i in fragile)])

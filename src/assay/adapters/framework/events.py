@@ -6,15 +6,16 @@ Nothing here raises; whatever is not as an honest run writes it becomes a proble
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from assay.model.report import Problem, Status, TestOutcome, Trouble
+from assay.model.report import OPAQUE, Problem, Status, TestOutcome, Trouble
 
 TIMEOUT_TYPE = "TestTimeout"
 MAX_PROBLEMS = 20
 MAX_FRAMES = 20
+MAX_DIGITS = 10_000
 RANK = {
     Status.PASSED: 0,
     Status.XPASSED: 1,
@@ -71,6 +72,7 @@ class _Reader:
     def __init__(self, account: Account) -> None:
         self._account = account
         self.open: dict[str, dict[str, dict[str, Any]]] = {}
+        self._values: dict[str, list[tuple[str, object]]] = {}
 
     def take(self, number: int, kind: str, event: dict[str, Any]) -> None:
         """One event."""
@@ -85,7 +87,7 @@ class _Reader:
             account.finish_status = int(event["status"])
             if event["count"] != number:
                 account.complain(f"the channel lost or gained lines: {number} came, {event['count']} were sent")
-        elif kind in ("begin", "phase", "end"):
+        elif kind in ("begin", "phase", "value", "end"):
             self._test(kind, str(event["id"]), event)
         else:
             account.complain(f"unknown event {kind[:40]!r}")
@@ -100,8 +102,11 @@ class _Reader:
             account.complain(f"{test_id} reports without having begun", Trouble.UNEXPECTED)
         elif kind == "phase":
             self._phase(self.open[test_id], event)
+        elif kind == "value":
+            self._values.setdefault(test_id, []).append((str(event["mark"]), decode(event["value"])))
         else:
-            account.outcomes[test_id] = _merge(self.open.pop(test_id))
+            outcome = _merge(self.open.pop(test_id))
+            account.outcomes[test_id] = replace(outcome, values=tuple(self._values.pop(test_id, ())))
 
     def _phase(self, phases: dict[str, dict[str, Any]], event: dict[str, Any]) -> None:
         if event["outcome"] == "rerun":
@@ -136,6 +141,33 @@ def _merge(phases: dict[str, dict[str, Any]]) -> TestOutcome:
     if _status(worst) is Status.PASSED:
         return TestOutcome(Status.PASSED, seconds)
     return _outcome(_status(worst), worst, seconds)
+
+
+def decode(told: Any) -> object:
+    """A value from its tagged form, made of plain data alone. Raises ValueError and its kin for anything else."""
+    if told is None:
+        return OPAQUE
+    tag, content = told
+    if (tag == "c" and (content is None or isinstance(content, bool))) or (tag == "s" and isinstance(content, str)):
+        return content
+    return MAKERS[str(tag)](content)
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise ValueError("a number of so many digits")
+    return int(digits, 16)
+
+
+MAKERS: dict[str, Callable[[Any], object]] = {
+    "b": bytes.fromhex,
+    "i": _integer,
+    "f": float,
+    "l": lambda items: [decode(item) for item in items],
+    "t": lambda items: tuple(decode(item) for item in items),
+    "e": lambda items: {decode(item) for item in items},
+    "d": lambda items: {decode(key): decode(value) for key, value in items},
+}
 
 
 def _frames(found: object) -> Iterator[tuple[str, int]]:

@@ -167,6 +167,14 @@ class Literals:
                 return tuple(edit for group in edits for edit in group)
         return ()
 
+    def column(self, name: str) -> list[ast.expr]:
+        """The cells of a parameter of a parametrised test; empty when there is no such table of its own."""
+        for names, rows in self._tables():
+            if name in names:
+                cells = [_column(row, names.index(name), len(names)) for row in rows]
+                return [cell for cell in cells if cell is not None] if all(c is not None for c in cells) else []
+        return []
+
     def _tables(self) -> Iterator[tuple[list[str], Sequence[ast.expr]]]:
         for owner in (self._case.function, *reversed(self._case.scopes)):
             for decorator in owner.decorator_list:

@@ -9,29 +9,36 @@ from __future__ import annotations
 
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assay.core.twins.cases import stem
-from assay.model.report import Status, TestReport
-from assay.model.twin import Edit, Pool, Round, Twin, Woven
+from assay.core.twins.seals import plain_value
+from assay.model.report import OPAQUE, Status, TestOutcome, TestReport
+from assay.model.twin import Edit, Pool, Round, Seal, Twin, Woven
 
 GUESSES_WANTED = 4
 """Coins that a blind guess must win: below it the functions at stake are run in another pair of runs."""
+CHEAP_SECONDS = 1.0
+"""... if a run takes no longer than this."""
 AT_STAKE_SHARE = 2 / 3
 FORCED_SHARE = 1 / 4
 
 
-def lay_out(pool: Pool, fail_to_pass: Collection[str], draw: random.Random) -> tuple[Round, ...]:
-    """The runs of one verdict."""
+def lay_out(
+    pool: Pool, fail_to_pass: Collection[str], draw: random.Random, *, sealed: bool = True
+) -> tuple[Round, ...]:
+    """The runs of one verdict. Without seals, tests at stake are run twice as often if they are few."""
     rounds = list(_pair(pool.woven, set(fail_to_pass), draw, ()))
     at_stake = [w for w in pool.woven if w.twins and set(w.ids) & set(fail_to_pass)]
-    if at_stake and 2 * len(at_stake) < GUESSES_WANTED:
+    guessable = [w for w in at_stake if not (sealed and w.seal and w.seal.at_stake)]
+    few = guessable and 2 * len(guessable) < GUESSES_WANTED
+    if few and (pool.run_seconds <= CHEAP_SECONDS or not sealed):
         files = tuple(sorted({i.partition("::")[0] for w in at_stake for i in w.ids}))
         rounds += _pair(pool.woven, set(fail_to_pass), draw, files, known=rounds)
     if pool.plain:
         files = tuple(sorted({i.partition("::")[0] for i in pool.plain}))
         rounds.append(Round({}, files, woven=False))
-    return tuple(rounds)
+    return tuple(replace(chosen, sealed=sealed) for chosen in rounds)
 
 
 def _pair(
@@ -68,8 +75,12 @@ def edits_by_file(pool: Pool, chosen: Round) -> dict[str, list[Edit]]:
     edits: dict[str, list[Edit]] = {}
     for woven in pool.woven if chosen.woven else ():
         place = chosen.choices.get(woven.key)
-        edits.setdefault(woven.path, []).extend(woven.real if place is None else woven.twins[place].edits)
+        edits.setdefault(woven.path, []).extend(_itself(woven, chosen) if place is None else woven.twins[place].edits)
     return edits
+
+
+def _itself(woven: Woven, chosen: Round) -> tuple[Edit, ...]:
+    return woven.seal.edits if chosen.sealed and woven.seal else woven.real
 
 
 @dataclass(slots=True)
@@ -91,6 +102,10 @@ class Findings:
     """Twins that neither passed nor failed."""
     strangers: list[str] = field(default_factory=list)
     """Ids that no honest run reports."""
+    sealed: set[str] = field(default_factory=set)
+    """Tests whose expected values were held outside."""
+    opaque: list[str] = field(default_factory=list)
+    """Sealed tests that computed something that is no plain data, which cannot be compared outside."""
 
 
 def read_rounds(
@@ -129,9 +144,12 @@ class _Reader:
         for woven, twin in self._twins(chosen):
             known |= set(twin.reported)
             self._twin(woven, twin, chosen, report)
+        for woven in self._by_stem.values():
+            if woven.seal and chosen.sealed and chosen.woven and woven.key not in chosen.choices:
+                known |= set(woven.seal.reported)
         for test_id in self._counted:
             if self._is_itself(test_id, chosen):
-                self._real(test_id, report)
+                self._real(test_id, chosen, report)
         self._found.strangers += [i for i in report.outcomes if i not in known and stem(i) not in self._volatile]
 
     def _twins(self, chosen: Round) -> list[tuple[Woven, Twin]]:
@@ -146,12 +164,20 @@ class _Reader:
         owner = self._owner.get(test_id)
         return chosen.woven and (owner is None or owner.key not in chosen.choices)
 
-    def _real(self, test_id: str, report: TestReport) -> None:
-        status = status_in(report, test_id)
-        known = self._found.statuses.get(test_id, Status.PASSED)
-        if test_id not in self._found.statuses or known is Status.PASSED:
+    def _real(self, test_id: str, chosen: Round, report: TestReport) -> None:
+        woven = self._owner.get(test_id)
+        seal = woven.seal if woven and chosen.sealed and chosen.woven else None
+        reported = seal.names.get(test_id, test_id) if seal else test_id
+        status, message = status_in(report, reported), message_in(report, reported)
+        if seal and status is Status.PASSED:
+            self._found.sealed.add(test_id)
+            message = unexpected_value(seal, report.outcomes[reported], seal.seen.get(reported, ()))
+            if message == OPAQUE_VALUE:
+                self._found.opaque.append(test_id)
+            status = Status.FAILED if message else status
+        if self._found.statuses.get(test_id, Status.PASSED) is Status.PASSED:
             self._found.statuses[test_id] = status
-            self._found.messages[test_id] = message_in(report, test_id)
+            self._found.messages[test_id] = message
 
     def _twin(self, woven: Woven, twin: Twin, chosen: Round, report: TestReport) -> None:
         failing = [i for i in twin.failing if not chosen.files or i.partition("::")[0] in chosen.files]
@@ -177,6 +203,53 @@ class _Reader:
             if all(found.statuses.get(i) is Status.PASSED for i in same):
                 found.green.append(test_id)
         return found
+
+
+OPAQUE_VALUE = "what was computed is no plain data"
+
+
+def unexpected_value(seal: Seal, outcome: TestOutcome, wanted: Sequence[str]) -> str:
+    """What speaks against the values that a sealed test computed; empty when all are the expected ones."""
+    for mark, value in outcome.values:
+        if value is OPAQUE:
+            return OPAQUE_VALUE
+        if mark not in seal.expected or not same_value(plain_value(seal.expected[mark]), value):
+            return f"expected {seal.expected.get(mark, 'nothing')[:200]}, computed {value!r}"[:500]
+    reached = {mark for mark, _ in outcome.values}
+    missing = [mark for mark in wanted if mark not in reached]
+    return f"never computed what is expected to be {seal.expected[missing[0]][:200]}" if missing else ""
+
+
+def same_value(expected: object, value: object) -> bool:
+    """Equality of plain data; whatever cannot be compared is not equal."""
+    try:
+        return bool(expected == value)
+    except (TypeError, ValueError, RecursionError):
+        return False
+
+
+def sealed_well(woven: Mapping[str, Woven], plain: TestReport, report: TestReport) -> dict[str, Woven]:
+    """The functions, with those seals under which every test computed the expected values with the reference change."""
+    made = {}
+    for key, one in woven.items():
+        stems = {stem(i) for i in one.ids}
+        before = [i for i in plain.outcomes if stem(i) in stems]
+        after = [i for i in report.outcomes if stem(i) in stems]
+        seal = one.seal
+        if seal is not None:
+            names = dict(zip(before, after, strict=False))
+            good = len(before) == len(after) and all(_kept(seal, report, names[i]) for i in one.ids if i in names)
+            seen = {i: tuple(dict.fromkeys(mark for mark, _ in report.outcomes[i].values)) for i in after}
+            good = good and any(seen.get(names.get(i, "")) for i in one.ids)
+            changed = {i: name for i, name in names.items() if i != name}
+            seal = replace(seal, reported=tuple(after), names=changed, seen=seen) if good else None
+        made[key] = replace(one, seal=seal)
+    return made
+
+
+def _kept(seal: Seal, report: TestReport, test_id: str) -> bool:
+    outcome = report.outcomes[test_id]
+    return outcome.status is Status.PASSED and not unexpected_value(seal, outcome, ())
 
 
 def status_in(report: TestReport, test_id: str) -> Status:
@@ -205,7 +278,7 @@ def admitted(pool: Mapping[str, Woven], slot_reports: Sequence[tuple[int, TestRe
             if place < len(woven.twins):
                 twin = _tried(woven.twins[place], report, stems)
                 twins += [twin] if twin.failing else []
-        made[key] = Woven(woven.key, woven.path, woven.ids, woven.real, tuple(twins))
+        made[key] = replace(woven, twins=tuple(twins))
     return made
 
 

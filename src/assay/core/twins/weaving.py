@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from assay.core.twins.cases import Case, Library, cases_of
 from assay.core.twins.expectations import RANK, Change, changes_of
+from assay.core.twins.seals import seal_of
 from assay.core.twins.text import Source, apply
 from assay.model.twin import Edit, Frames, Twin, Woven
 
@@ -63,7 +65,11 @@ def _weave(source: Source, case: Case, first_line: int | None, draw: random.Rand
     chosen = [*at_stake, *others][:MAX_CHANGED]
     twins = [Twin(c.kind, c.line, (*c.edits, holds), at_stake=c in at_stake) for c in chosen]
     forced = Twin("forced", case.function.end_lineno or 0, (fails,))
-    return Woven(case.key, case.path, tuple(case.ids), (holds,), (forced, *twins))
+    lines = {c.line for c in at_stake}
+    seal = None if _generated(case) else seal_of(source, case, lines, draw)
+    if seal is not None:
+        seal = replace(seal, edits=(*seal.edits, holds)) if _apart(seal.edits, holds) else None
+    return Woven(case.key, case.path, tuple(case.ids), (holds,), (forced, *twins), seal)
 
 
 def _ordered(
