@@ -27,9 +27,10 @@ from assay.adapters.store.project import STATE, init_project, read_settings
 from assay.core.hashing import task_digest
 from assay.core.staleness import is_stale
 from assay.errors import AssayError, InputError, PrerequisiteError
+from assay.model.attack import AttackRun
 from assay.model.event import Note, OnEvent
 from assay.model.ledger import Cost
-from assay.model.options import MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, MineOptions, VerifyOptions
 from assay.model.project import ProjectSettings
 from assay.model.sandbox import Limits
 from assay.model.summary import (
@@ -47,6 +48,7 @@ from assay.ports.framework import Framework
 from assay.ports.sandbox import Finding, Sandbox
 from assay.ports.source import Query, Source
 from assay.ports.store import Store
+from assay.stages.attack import attack_task, chosen
 from assay.stages.mine import MineSettings
 from assay.stages.mine import mine as mine_stage
 from assay.stages.prove import ProofSettings
@@ -58,7 +60,7 @@ CANDIDATES_PER_TASK = 8
 MIN_CANDIDATES = 20
 """Without --max-candidates, so many candidates are looked at for each task wanted, and never fewer than this."""
 
-__all__ = ["diagnose", "init_project", "mine", "show", "status", "verify"]
+__all__ = ["attack", "diagnose", "init_project", "mine", "show", "status", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +245,15 @@ async def verify(options: VerifyOptions, project_dir: Path | None, on_event: OnE
         what = "is not proved" if options.replay is None else "did not end as recorded"
         on_event(Note(text=f"{options.task.name} {what}: {verification.complaints[0]}"))
     return list(verification.verdicts)
+
+
+async def attack(options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:
+    """See `assay.cli.interface.App`."""
+    state = project_dir / STATE if project_dir else load_settings().cache
+    folder, unsafe = options.task.parent, options.i_know_it_is_unsafe
+    chosen(options.only)  # a wrong name shows before anything is opened
+    async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
+        return await attack_task(options.task, tools, on_event, names=options.only, jobs=options.jobs)
 
 
 async def _read_patch(path: Path) -> bytes:

@@ -15,10 +15,11 @@ import pytest
 from assay.cli import main
 from assay.cli.overview import COMMANDS
 from assay.errors import AssayError, InputError, PrerequisiteError, ProviderError, StoreLockedError
-from assay.model.event import Decided, OnEvent
+from assay.model.attack import AttackResult, AttackRun, AttackStatus
+from assay.model.event import Attacked, Decided, OnEvent
 from assay.model.failure import Failure
 from assay.model.ledger import Decision, State
-from assay.model.options import MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, MineOptions, VerifyOptions
 from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
@@ -61,6 +62,15 @@ class FakeApp:
         return Verdict(
             task="a", task_digest="", agent=agent, patch_sha256="", resolved=resolved, reward=reward, failure=failure
         )
+
+    async def attack(self, options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:
+        self._raise()
+        odd: dict[bool | None, tuple[AttackStatus, ...]] = {True: (), False: ("accepted",), None: ("no-verdict",)}
+        statuses: tuple[AttackStatus, ...] = ("rejected", "not-applicable", *odd[self.resolved])
+        results = tuple(AttackResult(task="a", attack=s, mechanism="m", what="W.", status=s) for s in statuses)
+        for result in results:
+            on_event(Attacked(result))
+        return AttackRun(task="a", task_digest="", results=results)
 
     def init_project(self, folder: Path) -> Path:
         folder.mkdir(exist_ok=True)
@@ -145,10 +155,28 @@ def test_verify_is_yes_no_or_unknown(run: Run) -> None:
     assert run("verify", "tasks/a", "--agent", "oracle")[0] == 0
 
 
+def test_attacks_are_counted_and_none_may_be_accepted(run: Run) -> None:
+    code, lines, _ = run("attack", "tasks/a")
+    assert (code, [line["kind"] for line in lines]) == (0, ["attack", "attack", "attack-summary"])
+    assert lines[-1].items() >= {"rejected": 1, "accepted": 0, "not_applicable": 1, "no_verdict": 0}.items()
+    assert lines[-1]["upper_bound"] == pytest.approx(0.95)  # one trial says next to nothing
+    assert run("attack", "tasks/a", app=FakeApp(resolved=False))[0] == 1
+    assert run("attack", "tasks/a", app=FakeApp(resolved=None))[0] == 4
+    assert run("attack", "tasks/a", "tasks/a")[0] == 0
+    assert run("attack", "tasks/none-such")[0] == 1
+
+
+def test_the_battery_lists_itself(run: Run) -> None:
+    _, lines, _ = run("attack", "--list")
+    assert len(lines) >= 25
+    assert all(line["kind"] == "attack-description" and line["what"] for line in lines)
+
+
 def test_usage_is_exit_2(run: Run) -> None:
     assert main(["mine"], FakeApp()) == 2
     assert main(["mine", "pypi:x", "--limit", "-3"], FakeApp()) == 2
     assert main(["nonsense"], FakeApp()) == 2
+    assert main(["attack"], FakeApp()) == 2
     assert main(["mine", "pypi:x", "--sandbox", "none"], FakeApp()) == 2
 
 

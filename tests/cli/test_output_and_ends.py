@@ -13,10 +13,11 @@ import pytest
 from assay.cli import main
 from assay.cli.overview import COMMANDS
 from assay.errors import InputError, ProviderError, Rejection
-from assay.model.event import Count, Decided, OnEvent, Stage
+from assay.model.attack import AttackResult, AttackRun, AttackStatus
+from assay.model.event import Attacked, Count, Decided, OnEvent, Stage
 from assay.model.failure import Failure
 from assay.model.ledger import Cost, Decision
-from assay.model.options import MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, MineOptions, VerifyOptions
 from assay.model.summary import CandidateView, FunnelLine, MineSummary, StatusReport, TaskLine, TaskView
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
@@ -38,6 +39,13 @@ class FakeApp:
         self.nop_resolves = False
         self.verdict_failure: Failure | None = None
         self.findings = [Finding("bwrap", True, "0.8"), Finding("cgroup", False, "none", "use systemd", False)]
+
+    async def attack(self, options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:
+        facts = {"task": "x", "mechanism": "shadowed modules", "what": "A pytest.py."}
+        ends: tuple[tuple[AttackStatus, str], ...] = (("rejected", "early-exit"), ("accepted", ""))
+        results = tuple(AttackResult(attack=f"shadow-{s}", status=s, reason=why, **facts) for s, why in ends)
+        on_event(Attacked(results[1]))
+        return AttackRun(task="x", task_digest="", results=results)
 
     def init_project(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
@@ -298,3 +306,13 @@ def test_no_arguments_is_a_miss_told_on_stderr(capsys: pytest.CaptureFixture[str
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Usage: " in captured.err
+
+
+def test_people_hear_of_an_accepted_attack_and_see_the_table(app: FakeApp, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("assay.toml").touch()
+    Path("tasks/x").mkdir(parents=True)
+    assert main(["attack", "tasks/x", "-q"], app) == 1
+    out = capsys.readouterr().out
+    assert "! x: shadow-accepted was accepted. A pytest.py." in out
+    assert "early-exit" in out
+    assert out.splitlines()[-1] == "x: 1 of 2 attacks accepted; at most 97.5% with 95% confidence"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from assay.model.attack import AttackRun
 from assay.model.event import OnEvent
-from assay.model.options import MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, MineOptions, VerifyOptions
 from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
@@ -21,6 +22,10 @@ class App(Protocol):
 
     async def verify(self, options: VerifyOptions, project_dir: Path | None, on_event: OnEvent) -> list[Verdict]:
         """Judge; without agent and patch, one verdict each for the agents `oracle` and `nop`."""
+        ...
+
+    async def attack(self, options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:
+        """Try scripted non-fixes on a task. Raises InputError for an unknown attack."""
         ...
 
     def init_project(self, folder: Path) -> Path:

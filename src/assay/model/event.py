@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from assay.model.attack import AttackResult
 from assay.model.ledger import Decision
 
 
@@ -43,6 +44,13 @@ class Count:
 
 
 @dataclass(frozen=True, slots=True)
+class Attacked:
+    """An attack has its answer."""
+
+    result: AttackResult
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A sentence for people."""
 
@@ -57,7 +65,7 @@ class Log:
     text: str
 
 
-Event = Stage | Decided | Count | Note | Log
+Event = Stage | Decided | Attacked | Count | Note | Log
 
 OnEvent = Callable[[Event], None]
 """Called on the event loop's thread; must return quickly."""

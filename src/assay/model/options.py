@@ -45,3 +45,16 @@ class VerifyOptions:
     """A verdict to be reached again, with the same patch, twins and lay-out."""
     sandbox: str = "bubblewrap"
     i_know_it_is_unsafe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttackOptions:
+    """What to try on a task."""
+
+    task: Path
+    only: tuple[str, ...] = ()
+    """Names of attacks; empty for all."""
+    jobs: int = 2
+    """Attacks judged at the same time."""
+    sandbox: str = "bubblewrap"
+    i_know_it_is_unsafe: bool = False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +11,12 @@ import pytest
 from assay.adapters.framework.pytest import PytestFramework
 from assay.adapters.sandbox.bubblewrap import BubblewrapSandbox
 from assay.adapters.store.layers import LayerStore
-from assay.model.environment import Environment, Recipe
 from assay.model.report import Status, TestReport
 from assay.model.sandbox import Limits
 from assay.model.tree import FileState
 from assay.ports.framework import Selection
 from assay.stages.running import Runner
+from assay.testing.interpreter import own_environment
 
 pytestmark = pytest.mark.sandbox
 
@@ -38,21 +37,6 @@ def run(tmp_path: Path, files: dict[str, str], *, seconds: float = 20, limits: L
 
 
 FRAMEWORK = PytestFramework()
-
-
-def own_environment() -> Environment:
-    """The interpreter and the packages that run this test."""
-    prefixes = {Path(sys.prefix), Path(sys.base_prefix)}
-    return Environment(
-        recipe=Recipe(python="3.11", lock=("pytest-randomly==3",)),
-        digest="",
-        env_layers=(),
-        repo_layers=(),
-        host_mounts=tuple(sorted(prefix for prefix in prefixes if not prefix.is_relative_to("/usr"))),
-        hidden=(),
-        variables=(("PATH", "/usr/bin:/bin"), ("PYTHONDONTWRITEBYTECODE", "1")),
-        python=sys.executable,
-    )
 
 
 WAYS = """

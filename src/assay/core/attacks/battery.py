@@ -1,0 +1,33 @@
+"""The table of all attacks."""
+
+from __future__ import annotations
+
+from assay.core.attacks import (
+    assertions,
+    autoload,
+    exits,
+    forgery,
+    interpreter,
+    oracle,
+    runner,
+    selective,
+    shadowing,
+    tampering,
+)
+from assay.core.attacks.planting import Attack
+
+BATTERY: tuple[Attack, ...] = (
+    *tampering.ATTACKS,
+    *autoload.ATTACKS,
+    *shadowing.ATTACKS,
+    *exits.ATTACKS,
+    *forgery.ATTACKS,
+    *runner.ATTACKS,
+    *assertions.ATTACKS,
+    *oracle.ATTACKS,
+    *interpreter.ATTACKS,
+    *selective.ATTACKS,
+)
+"""In the order in which they are tried and shown."""
+
+BY_NAME = {attack.name: attack for attack in BATTERY}

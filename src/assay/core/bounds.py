@@ -1,0 +1,43 @@
+"""What a number of trials can say about a rate: exact bounds, so that nobody reads 0 of 19 as never."""
+
+from __future__ import annotations
+
+import math
+
+CONFIDENCE = 0.95
+STEPS = 200
+"""Halvings of the interval: far below what a float can tell."""
+
+
+def upper_bound(errors: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """The one-sided upper bound of a rate after Clopper and Pearson: 1 - (1 - confidence)^(1/trials) without errors.
+
+    A share from 0 to 1; 1.0 without trials. Raises ValueError for counts that cannot be.
+    """
+    if not 0 <= errors <= trials or not 0 < confidence < 1:
+        raise ValueError(f"{errors} errors of {trials} trials at confidence {confidence} cannot be")
+    if errors == trials:
+        return 1.0
+    if errors == 0:
+        return 1.0 - float((1.0 - confidence) ** (1.0 / trials))
+    low, high = errors / trials, 1.0
+    for _ in range(STEPS):
+        middle = (low + high) / 2
+        if _at_most(errors, trials, middle) > 1.0 - confidence:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _at_most(errors: int, trials: int, rate: float) -> float:
+    """The probability of so many errors or fewer; summed as logarithms, since the terms may be tiny."""
+    if rate >= 1.0:
+        return 0.0
+    yes, no = math.log(rate), math.log1p(-rate)
+    logs = [
+        math.lgamma(trials + 1) - math.lgamma(k + 1) - math.lgamma(trials - k + 1) + k * yes + (trials - k) * no
+        for k in range(errors + 1)
+    ]
+    top = max(logs)
+    return math.exp(top) * math.fsum(math.exp(value - top) for value in logs)

@@ -1,0 +1,158 @@
+"""Trying scripted non-fixes on a task: whatever its verifier accepts shows how it can be fooled.
+
+The reference change and doing nothing are judged first. If the verifier gets those wrong, a rejection proves nothing,
+and the attacks are not run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+
+from assay.core.attacks.battery import BATTERY, BY_NAME
+from assay.core.attacks.planting import Attack, NotApplicable
+from assay.core.attacks.target import Target, target_of
+from assay.core.hashing import task_digest
+from assay.errors import InfrastructureError, InputError
+from assay.model.attack import AttackResult, AttackRun
+from assay.model.event import Attacked, OnEvent, Stage
+from assay.model.failure import Failure
+from assay.model.ledger import Cost
+from assay.model.task import Task
+from assay.model.tree import FileState, changes_between
+from assay.model.verdict import Verdict
+from assay.stages.judging import Prepared, judge, prepare
+from assay.stages.toolbox import Toolbox
+
+CONTROLS = (("oracle", True), ("nop", False))
+"""Agents and the answer that a working verifier gives them."""
+
+
+def chosen(names: Sequence[str]) -> tuple[Attack, ...]:
+    """Attacks by name, all of them without names. Raises InputError for a name that there is not."""
+    unknown = [name for name in names if name not in BY_NAME]
+    if unknown:
+        raise InputError(
+            f"there is no attack {unknown[0]!r}", hint="`assay attack --list` names them all", attack=unknown[0]
+        )
+    return tuple(attack for attack in BATTERY if not names or attack.name in names)
+
+
+async def attack_task(
+    path: Path, tools: Toolbox, emit: OnEvent, *, names: Sequence[str] = (), jobs: int = 2
+) -> AttackRun:
+    """Judge every attack on the task at `path`, `jobs` at a time. Raises TaskDefinitionError, PrerequisiteError, and
+    InputError for an unknown attack.
+    """
+    attacks = chosen(names)
+    task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    emit(Stage(subject=task.slug, stage="environment"))
+    started_at = tools.clock.now()
+    try:
+        prepared = await prepare(task, tools)
+    except InfrastructureError as error:
+        return AttackRun(task=task.slug, task_digest=task_digest(task), failure=Failure.of(error))
+    tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
+    siege = _Siege(prepared, target_of(task, prepared.stand.base), tools, emit)
+    complaint, failure = await siege.controls()
+    results = () if complaint or failure else await siege.run(attacks, jobs)
+    return AttackRun(
+        task=task.slug, task_digest=prepared.digest, results=tuple(results), complaint=complaint, failure=failure
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Siege:
+    """One task, and all that is tried on it."""
+
+    prepared: Prepared
+    target: Target
+    tools: Toolbox
+    emit: OnEvent
+
+    @property
+    def task(self) -> Task:
+        """The task."""
+        return self.prepared.task
+
+    async def controls(self) -> tuple[str, Failure | None]:
+        """What is wrong with the answers that are known beforehand, or why there are none."""
+        if self.prepared.pool.broken:
+            return f"the reference change does not satisfy the tests: {self.prepared.pool.broken}", None
+        for name, wanted in CONTROLS:
+            verdict = await self._judge(name, await self.tools.agent(name).attempt(self.task))
+            if verdict.failure is not None:
+                return "", verdict.failure
+            if verdict.resolved is not wanted:
+                what = f"the reference change is rejected ({verdict.reason})" if wanted else "doing nothing is accepted"
+                return f"{what}, so that the attacks would show nothing", None
+        return "", None
+
+    async def run(self, attacks: Collection[Attack], jobs: int) -> list[AttackResult]:
+        """All results, in the order of the attacks."""
+        found: dict[str, AttackResult] = {}
+        limiter = anyio.CapacityLimiter(max(1, jobs))
+
+        async def one(attack: Attack) -> None:
+            async with limiter:
+                result = found[attack.name] = await self._attack(attack)
+                self.emit(Attacked(result))
+
+        async with anyio.create_task_group() as group:
+            for attack in attacks:
+                group.start_soon(one, attack)
+        return [found[attack.name] for attack in attacks]
+
+    async def _attack(self, attack: Attack) -> AttackResult:
+        files = attack.build(self.target)
+        if isinstance(files, NotApplicable):
+            return self._result(attack, status="not-applicable", reason=files.reason)
+        base = self.prepared.stand.base
+        changed: dict[str, FileState] = {
+            path: state for path, state in {**base, **files}.items() if state is not None and not _covered(path, files)
+        }
+        patch = await self.tools.patches.diff(changes_between(base, changed))
+        verdict = await self._judge(f"attack:{attack.name}", patch)
+        status = "no-verdict" if verdict.failure else "accepted" if verdict.resolved else "rejected"
+        return self._result(
+            attack,
+            status=status,
+            reason=f"{verdict.failure.boundary}: {verdict.failure.message}" if verdict.failure else verdict.reason,
+            patch_sha256=hashlib.sha256(patch).hexdigest(),
+            dropped_paths=verdict.dropped_paths,
+            problems=verdict.problems,
+            tamper=verdict.tamper,
+            failure=verdict.failure,
+            wall_seconds=verdict.wall_seconds,
+            cpu_seconds=verdict.cpu_seconds,
+        )
+
+    def _result(self, attack: Attack, **fields: object) -> AttackResult:
+        return AttackResult.model_validate(
+            {
+                "task": self.task.slug,
+                "attack": attack.name,
+                "mechanism": attack.mechanism,
+                "what": attack.what,
+                **fields,
+            }
+        )
+
+    async def _judge(self, agent: str, patch: bytes) -> Verdict:
+        self.emit(Stage(subject=self.task.slug, stage=agent))
+        started_at = self.tools.clock.now()
+        verdict = (await judge(self.prepared, agent, patch, self.prepared.stand.runner)).verdict
+        self.tools.store.put_blob(patch)
+        cost = Cost(cpu_seconds=verdict.cpu_seconds, wall_seconds=verdict.wall_seconds)
+        outcome = f"failure:{verdict.failure.boundary}" if verdict.failure else verdict.reason or "ok"
+        self.tools.store.charge([self.tools.entry("attack", self.task.slug, started_at, cost, outcome, agent)])
+        return verdict
+
+
+def _covered(path: str, files: Collection[str]) -> bool:
+    """Whether a path lies below one that the attack makes a file, or makes no sense beside it."""
+    return any(path.startswith(f"{other}/") for other in files)
