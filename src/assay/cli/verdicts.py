@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from assay.model.verdict import TwinTally, Verdict
 
 
+SHOWN_CHARACTERS = 160
+
+
 def recorded(path: Path, slug: str) -> Verdict:
     """The verdict on this task in a file of JSON lines. Raises InputError."""
     from assay.model.verdict import Verdict  # pydantic is not for those who only ask for help
@@ -60,7 +63,8 @@ def show(verdict: Verdict) -> None:
     if verdict.agent != "nop" and verdict.resolved is False:
         failed = [test for test in verdict.tests if test.status != "passed"]
         for test in failed[:10]:
-            output.text_line(f"    {test.status:<8}  {test.id}")
+            why = f": {test.message.splitlines()[0][:SHOWN_CHARACTERS]}" if test.message.strip() else ""
+            output.text_line(f"    {test.status:<8}  {test.id}{why}")
         if len(failed) > 10:
             output.text_line(f"    and {len(failed) - 10} more; --json has them all")
 
@@ -70,6 +74,8 @@ def _details(verdict: Verdict) -> None:
         output.text_line(f"    → {verdict.failure.hint}")
     if verdict.twins is not None:
         output.text_line(f"    {_twins(verdict.twins)}")
+    if verdict.oracle == "out-of-process":
+        output.text_line("    judged from outside the candidate's process")
     for sign in (*verdict.tamper[:5], *verdict.problems[:5]):
         output.text_line(f"    ! {sign}")
     for one in verdict.dropped[:5]:

@@ -125,6 +125,7 @@ def dockerfile(source: SourceInfo, recipe: Recipe) -> str:
         "editable": "pip install --no-deps -e .",
         "plain": "pip install --no-deps .",
         "path": "true",
+        "none": "true",
     }[recipe.install]
     variables = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **recipe.variables}
     if recipe.python_path:

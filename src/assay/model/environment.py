@@ -11,9 +11,10 @@ from pydantic import Field
 
 from assay.model.base import Frozen
 
-InstallMode = Literal["editable", "plain", "path"]
+InstallMode = Literal["editable", "plain", "path", "none"]
 """`editable`: linked to the working tree. `plain`: installed, the working tree first on the path.
-`path`: not installed at all, the working tree on the path."""
+`path`: not installed at all, the working tree on the path. `none`: nothing at all is installed or resolved, there is
+the interpreter alone."""
 
 
 class Recipe(Frozen):

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pydantic import model_validator
+
 from assay.model.base import Lenient
 from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
@@ -19,6 +21,12 @@ TEST_FILES = "tests/files/"
 """Below it lie the hidden tests, at their paths in the repository."""
 
 GOLD_PATCH = "solution/gold.patch"
+
+WORKSPACE = "environment/workspace/"
+"""Below it lies the base of a puzzle, which has no origin to fetch it from."""
+
+PUZZLE = "puzzle"
+"""The source kind of a challenge that stands alone."""
 
 
 class Provenance(Lenient):
@@ -36,6 +44,7 @@ class AssayMetadata(Lenient):
     source: SourceInfo
     environment: Recipe
     framework: str = "pytest"
+    """`pytest`, or `cases`; puzzles that say nothing are judged by `cases`, from outside the candidate's process."""
     test_command: tuple[str, ...] = ()
     """For people and other harnesses; relative to the repository's root."""
     test_files: tuple[str, ...]
@@ -53,6 +62,14 @@ class AssayMetadata(Lenient):
     """Patterns (gitwildmatch) of paths that a candidate's patch may not change."""
     limits: Limits = Limits()
     provenance: Provenance
+
+    @model_validator(mode="before")
+    @classmethod
+    def _puzzles_are_judged_from_outside(cls, data: Any) -> Any:
+        source = data.get("source") if isinstance(data, dict) else None
+        if isinstance(source, dict) and source.get("kind") == PUZZLE:
+            return {"framework": "cases", **data}
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +91,11 @@ class Task:
     def gold_patch(self) -> bytes:
         """The reference change, as git's patch."""
         return self.files[GOLD_PATCH].data
+
+    @property
+    def workspace(self) -> Tree:
+        """The base that the folder itself brings, for a puzzle."""
+        return {path.removeprefix(WORKSPACE): s for path, s in self.files.items() if path.startswith(WORKSPACE)}
 
     @property
     def hidden_tests(self) -> Mapping[str, FileState | None]:

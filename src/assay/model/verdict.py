@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -70,6 +70,9 @@ class Verdict(Frozen):
     problems: tuple[str, ...] = ()
     tamper: tuple[str, ...] = ()
     """What shows that the candidate has tampered with the judge."""
+    oracle: Literal["", "in-process", "out-of-process"] = ""
+    """Where expected values are compared: beside the candidate's code, guarded by twins and seals, or out of its
+    reach. Empty when it did not come to that."""
     twins: TwinTally | None = None
     """None when the verifier has no twins."""
     dropped_paths: tuple[str, ...] = ()

@@ -27,10 +27,11 @@ from assay.model.failure import Failure
 from assay.model.ledger import Cost
 from assay.model.report import Status, TestReport
 from assay.model.sandbox import Usage
-from assay.model.task import Task
+from assay.model.task import PUZZLE, WORKSPACE, Task
 from assay.model.tree import Tree
 from assay.model.twin import Pool, Round
 from assay.model.verdict import Dropped, Verdict
+from assay.ports.framework import TwinMaker
 from assay.stages import twins
 from assay.stages.running import Applied, Runner, TestRun
 from assay.stages.toolbox import Toolbox, cost_of
@@ -124,6 +125,8 @@ def _guard(stand: Stand) -> Callable[[str], str]:
         is_test=framework.is_test_file,
         is_support=framework.is_support_file,
     )
+    if not isinstance(framework, TwinMaker):
+        return protected  # nothing is imported into the judge's process, so nothing can be shadowed
     roots = search_roots(task.assay.environment.python_path, task.assay.test_files, stand.base)
     shadows = Shadows(stand.base, roots, stand.environment.modules)
 
@@ -135,7 +138,16 @@ def _guard(stand: Stand) -> Callable[[str], str]:
 
 async def _base(task: Task, tools: Toolbox) -> Tree:
     source = task.assay.source
-    base = await tools.source(source.kind).base(source)
+    base = task.workspace if source.kind == PUZZLE else await tools.source(source.kind).base(source)
+    if source.kind == PUZZLE and not base:
+        raise TaskDefinitionError(
+            f"{task.slug}: {WORKSPACE}: found nothing, expected the files that a candidate starts from",
+            hint="put them there; docs/puzzles.md shows a whole puzzle",
+            file=WORKSPACE,
+            key="",
+            found="nothing",
+            expected="at least one file",
+        )
     found = tree_digest(base)
     if source.base_tree_sha256 and found != source.base_tree_sha256:
         raise TaskDefinitionError(
@@ -273,6 +285,7 @@ class _Case:
             seed=self.seed,
             pool_sha256=prepared.pool_sha256,
             verifier_sha256=prepared.verifier_sha256,
+            oracle="in-process" if isinstance(prepared.stand.runner.framework, TwinMaker) else "out-of-process",
             **fields,
         )
 

@@ -89,13 +89,13 @@ class Mint:
     async def make(self) -> Pool:
         """All twins that behaved. Raises SandboxError and its kin; a broken reference change is in the pool."""
         task, framework = self.stand.task.assay, self.stand.runner.framework
-        if not isinstance(framework, TwinMaker):
-            return Pool()
         plain = Round({})
         base, gold = await self._runs([(Pool(), plain, None), (Pool(), plain, self.gold)])
         judged = grade(task, gold.report)
         if not judged.resolved:
             return Pool(broken=f"{judged.reason}: {_first(judged.problems, gold.report, task.fail_to_pass)}")
+        if not isinstance(framework, TwinMaker):
+            return Pool()
         traces = {i: o.frames for i, o in base.report.outcomes.items() if o.frames}
         counted = [*task.fail_to_pass, *task.pass_to_pass]
         woven, missing = framework.design(self.stand.read, counted, traces, self.draw)

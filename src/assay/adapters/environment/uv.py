@@ -221,12 +221,29 @@ class _Work:
 
     async def build(self) -> tuple[Environment, bool]:
         """The environment, and whether the project imports. Raises EnvironmentBuildError, ProviderError."""
+        if self.recipe.install == "none":
+            return self._bare(), True
         self.tool = await self.owner.tool()
         if not self.recipe.lock:
             self.recipe = self.recipe.model_copy(update={"lock": await self._resolve()})
         deps_key = "deps-" + json_digest([_FORMAT, self.recipe.lock, self.python.version, platform.machine()])[:40]
         await self._dependencies(deps_key)
         return await self._project(deps_key)
+
+    def _bare(self) -> Environment:
+        """The interpreter, without a package and without an index to ask."""
+        variables = {**self._variables(), "PATH": f"{self.python.executable.parent}:/usr/bin:/bin"}
+        del variables["VIRTUAL_ENV"]
+        return Environment(
+            recipe=self.recipe,
+            digest=json_digest([_FORMAT, self.recipe.model_dump(mode="json"), self.python.version, platform.machine()]),
+            env_layers=(),
+            repo_layers=(),
+            host_mounts=self._host_mounts(),
+            hidden=self._hidden(),
+            variables=tuple(sorted(variables.items())),
+            python=str(self.python.executable),
+        )
 
     # -- steps
 
