@@ -11,12 +11,14 @@ import random
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import anyio
 
 from assay import __version__
+from assay.core.failure_policy import policy
 from assay.core.grading import Grade, grade_rounds
 from assay.core.hashing import json_digest, task_digest, tree_digest
 from assay.core.patches import changed_paths
@@ -186,15 +188,20 @@ async def judge(
     all_tests: bool = False,
     seed: str = "",
 ) -> Judged:
-    """One candidate, one verdict. Infrastructure faults are values too: the verdict holds the failure.
+    """One candidate, one verdict. Infrastructure faults are values too: the verdict holds the failure, after as many
+    tries as `assay.core.failure_policy` allows.
 
     `seed` lays out the runs as an earlier verdict had them; without it they are drawn anew.
     """
     case = _Case(prepared, agent, patch, seed or secrets.token_hex(16), runner)
-    try:
-        return await case.judge(all_tests=all_tests)
-    except InfrastructureError as error:
-        return Judged(case.verdict(failure=Failure.of(error)))
+    for tries in count(1):
+        try:
+            return await case.judge(all_tests=all_tests)
+        except InfrastructureError as error:
+            failure = Failure.of(error)
+            if tries > policy(failure).retry_count:
+                return Judged(case.verdict(failure=failure))
+    raise AssertionError("the last try returns")
 
 
 def failed(slug: str, digest: str, agent: str, patch: bytes, error: InfrastructureError) -> Verdict:

@@ -15,8 +15,9 @@ from pathlib import Path
 
 import anyio
 
+from assay.core.failure_policy import policy
 from assay.core.hashing import task_digest
-from assay.errors import AssayError, DiskFullError, InfrastructureError, Rejection, StoreError
+from assay.errors import AssayError, InfrastructureError, Rejection
 from assay.model.candidate import Candidate
 from assay.model.event import Count, Decided, Note, OnEvent, Stage
 from assay.model.failure import Failure
@@ -195,10 +196,10 @@ class _Decider:
             decision = self._decision(proof)
         except Rejection as rejection:
             decision = self._decision(proof, reason=rejection.reason, detail=rejection.message)
-        except (DiskFullError, StoreError):
-            raise
         except InfrastructureError as error:
             failure = Failure.of(error)
+            if policy(failure).voids == "run":
+                raise
             text = "\n".join(filter(None, (failure.message, failure.hint, failure.detail)))
             decision = self._decision(proof, failure=failure.boundary, detail=text)
         await anyio.to_thread.run_sync(self._record, decision, proof)

@@ -107,7 +107,10 @@ class Runner:
         async with self.slots or nullcontext(), self.sandbox.open(spec) as session:
             result = await session.exec(plan.command)
             structured = await session.read(plan.report_target, plan.report_path, REPORT_BYTES)
-        if result.exit_status == COMMAND_NOT_FOUND and not result.channel:
+            # A candidate can end with this status too, and would like to be excused; the interpreter alone knows.
+            absent = result.exit_status == COMMAND_NOT_FOUND and not result.channel
+            absent = absent and not (await session.exec(Command((environment.python, "-I", "-S", "-c", "")))).ok
+        if absent:
             raise VerifierError(
                 f"the environment's interpreter could not be started: {environment.python}",
                 hint="remove the environment below .assay/environments and run the same line again",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from assay.core.attacks import (
     assertions,
     autoload,
+    evading,
     exits,
     forgery,
     interpreter,
@@ -27,6 +28,7 @@ BATTERY: tuple[Attack, ...] = (
     *oracle.ATTACKS,
     *interpreter.ATTACKS,
     *selective.ATTACKS,
+    *evading.ATTACKS,
 )
 """In the order in which they are tried and shown."""
 
