@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +189,214 @@ def test_wrong_input_is_told_and_ends_with_1(project: Path, words: tuple[str, ..
     error = assay(project, *words, "--json", check=(1,))[-1]
     assert error["kind"] == "error"
     assert said in f"{error['message']} {error.get('hint')}"
+
+
+FIXED = "return round(celsius + 273.15, 2)"
+
+
+def patch_of(project: Path, tmp_path: Path, edit: Callable[[Path], object]) -> bytes:
+    """What git says of an edit to the base."""
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(project / "temper"), str(clone)], check=True)
+    git(clone, "checkout", "-q", "HEAD~2")
+    edit(clone)
+    git(clone, "add", "-A", "-f")
+    done = subprocess.run(["git", "-C", str(clone), "diff", "--cached", "--binary"], check=True, capture_output=True)
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def task(project: Path) -> Path:
+    """The folder of the one task."""
+    mine(project)
+    return next((project / "tasks").iterdir())
+
+
+def verdict_on(task: Path, patch: bytes) -> dict[str, Any]:
+    project = task.parents[1]
+    (project / "candidate.patch").write_bytes(patch)
+    found = assay(project, "verify", str(task), "--patch", "candidate.patch", "--json", check=(0, 1))[0]
+    assert found["failure"] is None
+    assert found["resolved"] is (found["reward"] == 1)
+    return found
+
+
+def repair(clone: Path) -> None:
+    source = clone / "temper.py"
+    source.write_text(source.read_text().replace("return celsius + 273", FIXED))
+
+
+def with_own_tests(clone: Path) -> None:
+    repair(clone)
+    (clone / "tests" / "conftest.py").write_text("import pytest\n\n@pytest.fixture\ndef zero():\n    return 0\n")
+    (clone / "tests" / "test_own.py").write_text(
+        "from temper import to_kelvin\ndef test_own(zero):\n    to_kelvin(zero)\n"
+    )
+
+
+def with_foreign_bytes(clone: Path) -> None:
+    repair(clone)
+    (clone / "notes.txt").write_bytes("Grüße\r\n".encode("latin-1"))
+    (clone / "data.bin").write_bytes(bytes(range(256)) * 8)
+    Path(os.fsdecode(os.fsencode(clone) + b"/\xff.txt")).write_bytes(b"")
+
+
+def with_modes(clone: Path) -> None:
+    repair(clone)
+    (clone / "temper.py").chmod(0o755)
+
+
+def as_package(clone: Path) -> None:
+    repair(clone)
+    (clone / "temper").mkdir()
+    (clone / "temper.py").rename(clone / "temper" / "__init__.py")
+
+
+@pytest.mark.parametrize("edit", [with_own_tests, with_foreign_bytes, with_modes, as_package])
+def test_honest_changes_of_any_shape_are_accepted(
+    project: Path, task: Path, tmp_path: Path, edit: Callable[[Path], object]
+) -> None:
+    found = verdict_on(task, patch_of(project, tmp_path, edit))
+    assert found["resolved"] is True, found
+    assert found["twins"]["green_count"] == 0
+    assert found["twins"]["caught_count"] == found["twins"]["run_count"] > 0
+
+
+def without_package(clone: Path) -> None:
+    (clone / "temper.py").unlink()
+
+
+def links_for_tests(clone: Path) -> None:
+    (clone / "tests" / "test_temper.py").unlink()
+    (clone / "tests" / "test_temper.py").symlink_to("/etc/passwd")
+    (clone / "peek").symlink_to("../../assay")
+    (clone / "up").symlink_to("/repo/tests")
+
+
+def folder_in_the_way(clone: Path) -> None:
+    (clone / "tests" / "test_temper.py").unlink()
+    (clone / "tests" / "test_temper.py").mkdir()
+    (clone / "tests" / "test_temper.py" / "x.py").write_text("")
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [(without_package, "nothing-collected"), (links_for_tests, "tests-failed"), (folder_in_the_way, "tests-failed")],
+)
+def test_destructive_changes_are_no(
+    project: Path, task: Path, tmp_path: Path, edit: Callable[[Path], object], reason: str
+) -> None:
+    found = verdict_on(task, patch_of(project, tmp_path, edit))
+    assert (found["resolved"], found["reason"]) == (False, reason)
+    if edit is links_for_tests:
+        why = {one["path"]: one["why"] for one in found["dropped"]}
+        assert set(why) == {"tests/test_temper.py", "peek", "up"}
+        assert "leads out of the repository" in why["peek"]
+
+
+NEW = "--- /dev/null\n+++ b/{}\n@@ -0,0 +1 @@\n+x\n"
+BAD_PATCHES = {
+    "fuzz": diff("temper.py", "return celsius + 273", FIXED).replace(" def twice(x)", " def thrice(x)"),
+    "truncated": diff("temper.py", "return celsius + 273", FIXED)[:-40],
+    "absolute": NEW.format("/etc/motd").replace("b//", "/"),
+    "above": NEW.format("../x"),
+    "inside git": NEW.format(".git/hooks/post-commit"),
+    "bytes": "\x00\x01\x02",
+    "another file": diff("absent.py", "return celsius + 273", FIXED),
+    "a submodule": "diff --git a/sub b/sub\nnew file mode 160000\n--- /dev/null\n+++ b/sub\n@@ -0,0 +1 @@\n"
+    "+Subproject commit 1234567890123456789012345678901234567890\n",
+}
+
+
+@pytest.mark.parametrize("name", BAD_PATCHES)
+def test_bad_patches_are_a_clear_no(task: Path, name: str) -> None:
+    found = verdict_on(task, BAD_PATCHES[name].encode())
+    assert found["resolved"] is False
+    if name not in ("a submodule", "absolute"):  # git reads these as something harmless inside the tree
+        assert found["reason"] == "patch-does-not-apply"
+        assert found["problems"]
+
+
+def test_a_huge_patch_is_refused_unread(task: Path) -> None:
+    found = verdict_on(task, NEW.format("big.txt").encode() + b"+x\n" * 35_000_000)
+    assert (found["resolved"], found["reason"]) == (False, "patch-too-large")
+    assert "105000" in found["problems"][0]
+
+
+def test_a_patch_that_swells_is_a_verdict_too(task: Path) -> None:
+    packed = zlib.compress(bytes(1 << 31), 1)
+    lines = []
+    for start in range(0, len(packed), 52):
+        piece = packed[start : start + 52]
+        letter = chr(ord("A") + len(piece) - 1) if len(piece) <= 26 else chr(ord("a") + len(piece) - 27)
+        lines.append(letter + base64.b85encode(piece, pad=True).decode())
+    head = "diff --git a/big.bin b/big.bin\nnew file mode 100644\nindex 0000000000000000000000000000000000000000.."
+    text = (
+        f"{head}{'1' * 40}\nGIT binary patch\nliteral {1 << 31}\n" + "\n".join(lines) + "\n\nliteral 0\nHcmV?d00001\n\n"
+    )
+    found = verdict_on(task, text.encode())
+    assert (found["resolved"], found["reason"]) == (False, "patch-does-not-apply")
+
+
+def test_a_verdict_is_reached_again_from_its_record(project: Path, task: Path) -> None:
+    cheat = diff("temper.py", "return celsius + 273", "return type('E', (float,), {'__eq__': lambda *a: True})(1)")
+    found = verdict_on(task, cheat.encode())
+    assert found["resolved"] is False
+    (project / "record.json").write_text(json.dumps(found) + "\n")
+    again = assay(project, "verify", str(task), "--replay", "record.json", "--json")[0]
+    same = ("resolved", "reason", "seed", "pool_sha256", "verifier_sha256", "patch_sha256", "tamper", "twins")
+    assert {name: again[name] for name in same} == {name: found[name] for name in same}
+
+    prompt = (task / "instruction.md").read_text()
+    (task / "instruction.md").write_text(f"{prompt}More.\n")
+    changed = assay(project, "verify", str(task), "--replay", "record.json", "--json", check=(1,))[-1]
+    (task / "instruction.md").write_text(prompt)
+    assert "not the task that was judged" in changed["message"]
+
+
+ONE_OF_EACH = (
+    "conftest-makereport",
+    "sitecustomize",
+    "shadow-pytest",
+    "exit-at-import",
+    "forged-events-stay",
+    "consistent-forger",
+    "hook-by-collector",
+    "assertions-skip",
+    "equals-everything",
+    "reads-callers-source",
+    "forges-by-coin",
+    "exit-as-if-absent",
+)
+
+
+def test_no_attack_is_accepted(project: Path, task: Path) -> None:
+    only = [word for name in ONE_OF_EACH for word in ("--only", name)]
+    *results, summary = assay(project, "attack", str(task), *only, "--json")
+    assert {r["attack"]: r["status"] for r in results} == dict.fromkeys(ONE_OF_EACH, "rejected")
+    assert (summary["attacks"], summary["accepted"], summary["complaint"]) == (len(ONE_OF_EACH), 0, "")
+
+
+def test_a_task_that_the_reference_does_not_solve_is_not_attacked(project: Path, task: Path, tmp_path: Path) -> None:
+    broken = tmp_path / task.name
+    subprocess.run(["cp", "-a", str(task), str(broken)], check=True)
+    hidden = broken / "tests" / "files" / "tests" / "test_temper.py"
+    hidden.write_text(hidden.read_text().replace("273.15", "0.0"))
+    summary = assay(project, "attack", str(broken), "--only", "sitecustomize", "--json", check=(1,))[-1]
+    assert "does not satisfy the tests" in summary["complaint"]
+    assert summary["attacks"] == 0
+    [verdict] = assay(project, "verify", str(broken), "--agent", "nop", "--json", check=(4,))
+    assert verdict["resolved"] is None
+    assert verdict["failure"]["boundary"] == "verifier"
+
+
+def test_a_list_that_is_not_true_is_told(project: Path, task: Path, tmp_path: Path) -> None:
+    moved = tmp_path / task.name
+    subprocess.run(["cp", "-a", str(task), str(moved)], check=True)
+    config = (moved / "task.toml").read_text()
+    place = config.index("fail_to_pass = [") + len("fail_to_pass = [")
+    (moved / "task.toml").write_text(f'{config[:place]}\n"tests/test_temper.py::test_twice",{config[place:]}')
+    verdicts = assay(project, "verify", str(moved), "--json", check=(0, 1))
+    assert [v["failure"] for v in verdicts] == [None, None]
+    evidence = json.loads((moved / "evidence" / "verify.json").read_text())
+    assert "passes without the change, though listed as fail-to-pass" in json.dumps(evidence)
