@@ -55,6 +55,7 @@ def seal(body: str, ids: tuple[str, ...] = ("test_it",)) -> tuple[str, Seal | No
         ("def test_it():\n    assert [4711, 2] == f(1)\n", "[4711, 2]"),
         ("class T:\n    def test_it(self):\n        self.assertEqual(f(1), {'key': 4711})\n", "{'key': 4711}"),
         ("def test_it():\n    assert ok and f(1) == 4711\n", "4711"),
+        ("def test_it():\n    assert f(1) == (\n        'right '\n        'answer'\n    )\n", "'right answer'"),
     ],
 )
 def test_the_expected_value_leaves_the_file(body: str, literal: str) -> None:

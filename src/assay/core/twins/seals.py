@@ -100,20 +100,19 @@ class _Finder:
     def _mark(self, wanted: ast.expr) -> str | None:
         """What names the expected value in the woven source; None when it cannot be taken out."""
         if _is_literal(wanted):
-            return repr(self._new(self._source.text(*self._source.span(wanted))))
+            return repr(self._new(wanted))
         if isinstance(wanted, ast.Name):
             column = self._literals.column(wanted.id)
             if column and self._uses(wanted.id) == 1 and all(_is_literal(cell) for cell in column):
                 for cell in column:
                     start, end = self._source.span(cell)
-                    mark = self._new(self._source.text(start, end))
-                    self.edits.append(Edit(start, end, repr(mark)))
+                    self.edits.append(Edit(start, end, repr(self._new(cell))))
                 return wanted.id
         return None
 
-    def _new(self, literal: str) -> str:
+    def _new(self, literal: ast.expr) -> str:
         mark = "".join(self._draw.choices("abcdefghijklmnopqrstuvwxyz", k=10))
-        self.expected[mark] = literal
+        self.expected[mark] = ast.unparse(literal)  # its own text may run over lines, and mean nothing by itself
         return mark
 
     def _uses(self, name: str) -> int:
