@@ -21,13 +21,14 @@ def cpu_seconds(argv: Sequence[str], times: int) -> float:
     """Median CPU time of a command and its children."""
     taken = []
     for _ in range(times):
-        before = _children()
+        before = children_seconds()
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        taken.append(_children() - before)
+        taken.append(children_seconds() - before)
     return statistics.median(taken)
 
 
-def _children() -> float:
+def children_seconds() -> float:
+    """CPU time of all children that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime
 
