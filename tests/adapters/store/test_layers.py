@@ -105,3 +105,22 @@ def test_unfinished_layers_of_the_past_are_removed(tmp_path: Path) -> None:
     put(tmp_path, FILES)
     assert not old.exists()
     assert young.exists()
+
+
+def test_a_temporary_layer_is_gone_afterwards_and_shares_nothing(tmp_path: Path) -> None:
+    store = LayerStore(tmp_path)
+
+    async def go() -> tuple[Path, Path]:
+        kept = await store.put(FILES)
+        async with store.temporary(FILES) as layer:
+            assert (layer / "a.txt").read_bytes() == b"hello\r\n"
+            assert (layer / "a.txt").stat().st_ino != (kept / "a.txt").stat().st_ino
+            with pytest.raises(InputError):
+                async with store.temporary({"../x": FileState(b"")}):
+                    pass
+        return kept, layer
+
+    kept, layer = anyio.run(go)
+    assert kept.is_dir()
+    assert not layer.exists()
+    assert list(layer.parent.iterdir()) == []

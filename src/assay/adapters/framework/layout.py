@@ -35,7 +35,7 @@ class Config:
     test_paths: tuple[str, ...] = ()
 
 
-PLUGIN_OPTION = re.compile(rb"(?<![\w-])-p[ =]?\s*([A-Za-z_][\w.]*)")
+PLUGIN_OPTION = re.compile(rb"(?<![\w-])-p[ =]?\s*(?!no:)([A-Za-z_][\w.]*)")
 PLUGIN_LIST = re.compile(rb"^pytest_plugins\s*=\s*([^#\n]*(?:\n[^\S\n]+[^\n]*|\n[\])][^\n]*)*)", re.MULTILINE)
 
 
@@ -49,7 +49,7 @@ def plugin_files(tree: Tree) -> tuple[str, ...]:
         elif name == "conftest.py":
             for listed in PLUGIN_LIST.findall(state.data):
                 names += [found.decode() for found in re.findall(rb"[\"\']([\w.]+)[\"\']", listed)]
-    stems = [name.replace(".", "/") for name in names if not name.startswith("no:")]
+    stems = [name.replace(".", "/") for name in names]
     places = [f"{root}{stem}" for stem in stems for root in ("", "src/", "lib/")]
     wanted = [place + end for place in places for end in (".py", "/__init__.py")]
     return tuple(path for path in dict.fromkeys(wanted) if path in tree)

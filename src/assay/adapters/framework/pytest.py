@@ -38,13 +38,14 @@ OPTIONS_BY_PLUGIN = {
 
 PROTECTED = (
     "conftest.py",  # loaded from every folder on the way to a test
-    "/pytest.ini",
-    "/.pytest.ini",
-    "/pytest.toml",
-    "/.pytest.toml",
-    "/tox.ini",  # may hold [pytest]
-    "/setup.cfg",  # may hold [tool:pytest]
-    "/pyproject.toml",  # may hold [tool.pytest.ini_options]
+    # pytest looks for its configuration beside the tests first, and goes up from there.
+    "pytest.ini",
+    ".pytest.ini",
+    "pytest.toml",
+    ".pytest.toml",
+    "tox.ini",  # may hold [pytest]
+    "setup.cfg",  # may hold [tool:pytest]
+    "pyproject.toml",  # may hold [tool.pytest.ini_options]
     "/setup.py",  # runs at installation
     "sitecustomize.py",  # imported by the interpreter at its start
     "usercustomize.py",

@@ -125,6 +125,14 @@ def _ini_select(target: Target) -> Files | NotApplicable:
     return _ini(target, f"{failing} -k '{plain[0]}'")
 
 
+def _ini_nearer(target: Target) -> Files | NotApplicable:
+    folders = {path.rpartition("/")[0] for path in target.test_files} - {""}
+    if not folders:
+        return NotApplicable("all tests lie at the root")
+    plugin = {"gilt_plugin.py": file(MAKEREPORT)}
+    return {**{f"{folder}/pytest.ini": file("[pytest]\naddopts = -p gilt_plugin\n") for folder in folders}, **plugin}
+
+
 def _toml(target: Target) -> Files | NotApplicable:
     state = target.base.get("pyproject.toml")
     text = (decode(state.data) or "") if state else ""
@@ -228,6 +236,7 @@ ATTACKS = (
         "The configuration loads a plug-in of the candidate's.",
         lambda t: {**_ini(t, "-p gilt_plugin"), "gilt_plugin.py": file(MAKEREPORT)},
     ),
+    Attack("ini-nearer", FAMILY, "A configuration beside the tests, which is found before the root's.", _ini_nearer),
     Attack("toml-plugin", FAMILY, "The same by pyproject.toml.", _toml),
     Attack(
         "entry-point-egg",
