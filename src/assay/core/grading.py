@@ -44,8 +44,6 @@ class Grade:
     """What shows that the candidate has tampered with the judge."""
     twins: TwinTally | None = None
     """None when the runs had none."""
-    opaque: tuple[str, ...] = ()
-    """Tests that computed what cannot be compared outside; they have to be judged without seals."""
 
     @property
     def passed_count(self) -> int:
@@ -92,7 +90,6 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
         problems=_texts(problems, findings if reason == UNCLEAR else Findings()),
         tamper=tamper,
         twins=_tally(pool, findings, len(counted)) if pool.woven else None,
-        opaque=tuple(findings.opaque),
     )
 
 

@@ -97,9 +97,14 @@ class Round:
     """One run: which function is which of its twins (by position); the others run as they are."""
 
     choices: dict[str, int]
-    files: tuple[str, ...] = ()
-    """The test files of this run; empty for all of the task's."""
+    targets: tuple[str, ...] = ()
+    """What is run: test files, or functions by id without parameters; empty for all of the task's files."""
     woven: bool = True
     """Whether the tests are woven at all."""
     sealed: bool = True
     """Whether tests that can be sealed are."""
+
+    def runs(self, test_id: str) -> bool:
+        """Whether a test is part of this run."""
+        names = (test_id.partition("::")[0], test_id.partition("[")[0])
+        return not self.targets or any(name in self.targets for name in names)

@@ -56,7 +56,12 @@ class Stand:
 
     async def run(self, pool: Pool, chosen: Round, candidate: Path | None) -> TestRun:
         """One run of a verdict, with its woven files in a layer that goes away with it."""
-        selection = Selection(files=chosen.files or self.task.assay.test_files, hidden=self.task.hidden_tests)
+        alone = bool(chosen.targets) and "::" in chosen.targets[0]
+        selection = Selection(
+            files=() if alone else chosen.targets or self.task.assay.test_files,
+            ids=chosen.targets if alone else (),
+            hidden=self.task.hidden_tests,
+        )
         layers = stack(self.environment, self.base_layer, candidate, self.hidden_layer)
         limits = self.task.assay.limits
         files = self._woven(pool, chosen)

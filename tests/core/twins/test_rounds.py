@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +14,7 @@ from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
 from assay.model.report import Status, TestOutcome, TestReport
 from assay.model.task import AssayMetadata, Provenance
-from assay.model.twin import Edit, Pool, Round, Twin, Woven
+from assay.model.twin import Edit, Pool, Round, Seal, Twin, Woven
 
 A, B = "test_a.py::test_a", "test_b.py::test_b"
 TASK = AssayMetadata(
@@ -45,7 +46,7 @@ def answer(
     twins = {i for w in pool.woven if w.key in chosen.choices for i in w.ids}
     outcomes = {}
     for test_id in (A, B):
-        if chosen.files and test_id.partition("::")[0] not in chosen.files:
+        if not chosen.runs(test_id):
             continue
         red = (test_id in twins or test_id in broken) and test_id not in forged
         outcomes[test_id] = TestOutcome(Status.FAILED if red else Status.PASSED)
@@ -56,14 +57,25 @@ def answer(
 def test_each_function_is_a_twin_in_one_run_of_a_pair_and_itself_in_the_other(seed: int) -> None:
     rounds = lay_out(POOL, [A], random.Random(seed))
     for first, second in zip(rounds[::2], rounds[1::2], strict=True):
-        assert first.files == second.files
+        assert first.targets == second.targets
         for one in POOL.woven:
             assert (one.key in first.choices) != (one.key in second.choices)
 
 
-def test_few_tests_at_stake_are_run_in_another_pair() -> None:
-    assert len(lay_out(POOL, [A], random.Random(0))) == 4
-    assert len(lay_out(POOL, [A, B], random.Random(0))) == 2
+def test_few_tests_at_stake_are_run_alone_in_further_pairs() -> None:
+    rounds = lay_out(POOL, [A], random.Random(0))
+    assert [r.targets for r in rounds] == [(), (), (A,), (A,), (A,), (A,)]
+    assert len(lay_out(POOL, [A, B], random.Random(0))) == 4
+    sealed = replace(POOL.woven[0], seal=Seal((), {"m": "1"}, at_stake=True))
+    assert len(lay_out(replace(POOL, woven=(sealed, *POOL.woven[1:])), [A], random.Random(0))) == 2
+
+
+def test_a_round_knows_what_it_runs() -> None:
+    assert Round({}).runs("t.py::a[x]")
+    assert Round({}, ("t.py",)).runs("t.py::a[x]")
+    assert Round({}, ("t.py::a",)).runs("t.py::a[x::y]")
+    assert not Round({}, ("t.py::a",)).runs("t.py::ab")
+    assert not Round({}, ("t.py",)).runs("u.py::a")
 
 
 @given(st.integers(0, 2**32))
@@ -109,7 +121,7 @@ def test_a_twin_that_neither_fails_nor_passes_is_no_pass() -> None:
 def test_a_test_that_stands_no_neighbours_is_judged_in_a_run_of_its_own() -> None:
     pool = Pool(woven=(woven(A, at_stake=True), woven(B, ())), plain=(B,))
     rounds = lay_out(pool, [A], random.Random(0))
-    assert [r.woven for r in rounds] == [True, True, True, True, False]
+    assert [r.woven for r in rounds] == [True] * 6 + [False]
     reports = [answer(pool, r, broken=frozenset({B}) if r.woven else frozenset()) for r in rounds]
     assert grade_rounds(TASK, pool, rounds, reports).resolved
     reports[-1] = answer(pool, rounds[-1], broken=frozenset({B}))

@@ -7,11 +7,13 @@ import json
 import os
 import random
 import sys
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, UserList, UserString, namedtuple
 from collections.abc import Iterator
+from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import pytest
 from hypothesis import given
@@ -86,6 +88,39 @@ def test_what_is_no_plain_literal_stays(line: str) -> None:
     assert seal(f"def test_it():\n    {line}\n")[1] is None
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    expected = 'right'\n    result = f(1)\n    assert result == expected\n",
+        "    result, expected = f(1), 'right'\n    assert result == expected\n",
+        "    for given, expected in [(1, 'right'), (2, 'right')]:\n        assert f(given) == expected\n",
+        "    for given, expected in {1: 'right'}.items():\n        assert f(given) == expected\n",
+        "    assert_equal(f(1), 'right')\n",
+        "    case.assertEqual('right', f(1), 'message')\n",
+        "    case.assertListEqual(f(1), ['right'], msg='message')\n",
+    ],
+)
+def test_names_and_loops_and_helpers_are_sealed_too(body: str) -> None:
+    text, found = seal(f"def test_it():\n{body}")
+    assert found
+    assert "right" not in text
+    assert "assay_report" in text
+    compile(text, "x", "exec")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    expected = 'right'\n    g(expected)\n    assert f(1) == expected\n",
+        "    expected = 'right'\n    expected = 'wrong'\n    assert f(1) == expected\n",
+        "    case.assertAlmostEqual(f(1), 1.5)\n",
+        "    case.assertCountEqual(f(1), [1])\n",
+    ],
+)
+def test_what_is_used_twice_or_compared_otherwise_stays(body: str) -> None:
+    assert seal(f"def test_it():\n{body}")[1] is None
+
+
 def test_a_column_with_another_use_stays() -> None:
     body = (
         "import pytest\n@pytest.mark.parametrize('expected', ['a', 'b'])\n"
@@ -133,16 +168,49 @@ class Colour(str, Enum):  # noqa: UP042  the older way has another __str__, and 
 Point = namedtuple("Point", "x y")
 
 
-def test_objects_with_an_equality_of_their_own_are_opaque(inside: ModuleType) -> None:
-    for value in (Anything("a"), object(), [Anything("a")], {"a": object()}):
-        with pytest.raises(inside.Opaque):
-            inside.plain(value, 0)
+def test_an_equality_of_their_own_counts_for_nothing(inside: ModuleType) -> None:
+    for value, content in ((Anything("a"), "a"), ([Anything("a")], ["a"]), ({"k": Anything("a")}, {"k": "a"})):
+        assert events.decode(inside.plain(value, 0)) == content
+        assert events.decode(inside.plain(value, 0)) != "b"
+
+
+class Explodes:
+    def __getattribute__(self, name: str) -> object:
+        raise KeyboardInterrupt if name == "shape" else ValueError
+
+
+def test_what_is_no_plain_data_is_told_as_such(inside: ModuleType) -> None:
+    told: list[object] = []
+
+    class Channel:
+        owner = os.getpid()
+
+        def tell(self, *found: object, **more: object) -> None:
+            told.append(more["value"])
+
+    eye = inside.Eye(Channel())
+    assert eye.see("m", object()) is True
+    assert eye.see("m", {"a": object()}) is True
+    assert eye.see("m", Decimal("inf")) is True
+    assert eye.see("m", Explodes()) is True
+    assert told == [None] * 4
 
 
 def test_what_equals_plain_data_counts_as_plain_data(inside: ModuleType) -> None:
-    for value, same in ((Colour.RED, "red"), (Point(1, 2), (1, 2)), (OrderedDict(a=1), {"a": 1})):
+    cases: list[tuple[object, object]] = [
+        (Colour.RED, "red"),
+        (Point(1, 2), (1, 2)),
+        (OrderedDict(a=1), {"a": 1}),
+        ({"a": 1}.keys(), {"a"}),
+        (UserList([1]), [1]),
+        (UserString("a"), "a"),
+        (MappingProxyType({"a": (1,)}), {"a": (1,)}),
+        (Decimal("2.50"), 2.5),
+        (Fraction(4, 2), 2),
+    ]
+    for value, same in cases:
         assert value == same
-        assert events.decode(inside.plain(value, 0)) == same
+        assert events.decode(json.loads(json.dumps(inside.plain(value, 0)))) == same
 
 
 @given(st.recursive(st.none() | st.text() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))

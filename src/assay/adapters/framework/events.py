@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import Any
 
 from assay.model.report import OPAQUE, Problem, Status, TestOutcome, Trouble
@@ -159,10 +160,20 @@ def _integer(digits: str) -> int:
     return int(digits, 16)
 
 
+def _ratio(text: str) -> Fraction:
+    if len(text) > MAX_DIGITS:
+        raise ValueError("a number of so many digits")
+    numerator, _, denominator = text.partition("/")
+    if not int(denominator):
+        raise ValueError("a fraction without a denominator")
+    return Fraction(int(numerator), int(denominator))
+
+
 MAKERS: dict[str, Callable[[Any], object]] = {
     "b": bytes.fromhex,
     "i": _integer,
     "f": float,
+    "q": lambda text: _ratio(str(text)),
     "l": lambda items: [decode(item) for item in items],
     "t": lambda items: tuple(decode(item) for item in items),
     "e": lambda items: {decode(item) for item in items},

@@ -175,6 +175,27 @@ class Literals:
                 return [cell for cell in cells if cell is not None] if all(c is not None for c in cells) else []
         return []
 
+    def cells(self, name: str) -> list[ast.expr]:
+        """The values that a name gets in the function: by one assignment, or by the loop over one table; else none."""
+        stores = [
+            n for n in ast.walk(self._case.function)
+            if isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Store)
+        ]  # fmt: skip
+        if len(stores) != 1:
+            return []
+        for statement in ast.walk(self._case.function):
+            if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+                value = _part(statement.targets[0], statement.value, name)
+                if value is not None:
+                    return [value]
+            if isinstance(statement, ast.For):
+                rows = self._rows(statement.iter) if not isinstance(statement.iter, ast.Name) else ()
+                cells = [_part(statement.target, row, name) for row in rows]
+                found = [cell for cell in cells if cell is not None]
+                if found:
+                    return found if len(found) == len(cells) else []
+        return []
+
     def _tables(self) -> Iterator[tuple[list[str], Sequence[ast.expr]]]:
         for owner in (self._case.function, *reversed(self._case.scopes)):
             for decorator in owner.decorator_list:

@@ -7,6 +7,7 @@ right ones gets through with the probability of guessing every coin.
 
 from __future__ import annotations
 
+import math
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,36 +17,33 @@ from assay.core.twins.seals import plain_value
 from assay.model.report import OPAQUE, Status, TestOutcome, TestReport
 from assay.model.twin import Edit, Pool, Round, Seal, Twin, Woven
 
-GUESSES_WANTED = 4
-"""Coins that a blind guess must win: below it the functions at stake are run in another pair of runs."""
-CHEAP_SECONDS = 1.0
-"""... if a run takes no longer than this."""
+GUESSES_WANTED = 6
+"""Coins that a blind guess must win: below it the functions at stake are run alone in further pairs of runs."""
 AT_STAKE_SHARE = 2 / 3
 FORCED_SHARE = 1 / 4
 
 
-def lay_out(
-    pool: Pool, fail_to_pass: Collection[str], draw: random.Random, *, sealed: bool = True
-) -> tuple[Round, ...]:
-    """The runs of one verdict. Without seals, tests at stake are run twice as often if they are few."""
+def lay_out(pool: Pool, fail_to_pass: Collection[str], draw: random.Random) -> tuple[Round, ...]:
+    """The runs of one verdict. Where no test at stake is sealed, and they are few, they are run alone several times
+    more: each pair of runs is two more coins to win for each of them.
+    """
     rounds = list(_pair(pool.woven, set(fail_to_pass), draw, ()))
     at_stake = [w for w in pool.woven if w.twins and set(w.ids) & set(fail_to_pass)]
-    guessable = [w for w in at_stake if not (sealed and w.seal and w.seal.at_stake)]
-    few = guessable and 2 * len(guessable) < GUESSES_WANTED
-    if few and (pool.run_seconds <= CHEAP_SECONDS or not sealed):
-        files = tuple(sorted({i.partition("::")[0] for w in at_stake for i in w.ids}))
-        rounds += _pair(pool.woven, set(fail_to_pass), draw, files, known=rounds)
+    if at_stake and not any(w.seal and w.seal.at_stake for w in at_stake):
+        alone = tuple(sorted({i.partition("[")[0] for w in at_stake for i in w.ids}))
+        for _ in range(math.ceil(GUESSES_WANTED / (2 * len(at_stake))) - 1):
+            rounds += _pair(pool.woven, set(fail_to_pass), draw, alone, known=rounds)
     if pool.plain:
         files = tuple(sorted({i.partition("::")[0] for i in pool.plain}))
         rounds.append(Round({}, files, woven=False))
-    return tuple(replace(chosen, sealed=sealed) for chosen in rounds)
+    return tuple(rounds)
 
 
 def _pair(
     woven: Sequence[Woven],
     fail_to_pass: set[str],
     draw: random.Random,
-    files: tuple[str, ...],
+    targets: tuple[str, ...],
     known: Sequence[Round] = (),
 ) -> tuple[Round, Round]:
     pair: tuple[dict[str, int], dict[str, int]] = ({}, {})
@@ -53,7 +51,7 @@ def _pair(
         if one.twins:
             used = {r.choices[one.key] for r in known if one.key in r.choices}
             pair[draw.randrange(2)][one.key] = _pick(one, bool(set(one.ids) & fail_to_pass), used, draw)
-    return Round(pair[0], files), Round(pair[1], files)
+    return Round(pair[0], targets), Round(pair[1], targets)
 
 
 def _pick(woven: Woven, matters: bool, used: set[int], draw: random.Random) -> int:
@@ -104,8 +102,6 @@ class Findings:
     """Ids that no honest run reports."""
     sealed: set[str] = field(default_factory=set)
     """Tests whose expected values were held outside."""
-    opaque: list[str] = field(default_factory=list)
-    """Sealed tests that computed something that is no plain data, which cannot be compared outside."""
 
 
 def read_rounds(
@@ -157,7 +153,7 @@ class _Reader:
         return [(owners[key], owners[key].twins[place]) for key, place in chosen.choices.items() if key in owners]
 
     def _is_itself(self, test_id: str, chosen: Round) -> bool:
-        if chosen.files and test_id.partition("::")[0] not in chosen.files:
+        if not chosen.runs(test_id):
             return False
         if test_id in self._plain:
             return not chosen.woven
@@ -172,15 +168,13 @@ class _Reader:
         if seal and status is Status.PASSED:
             self._found.sealed.add(test_id)
             message = unexpected_value(seal, report.outcomes[reported], seal.seen.get(reported, ()))
-            if message == OPAQUE_VALUE:
-                self._found.opaque.append(test_id)
             status = Status.FAILED if message else status
         if self._found.statuses.get(test_id, Status.PASSED) is Status.PASSED:
             self._found.statuses[test_id] = status
             self._found.messages[test_id] = message
 
     def _twin(self, woven: Woven, twin: Twin, chosen: Round, report: TestReport) -> None:
-        failing = [i for i in twin.failing if not chosen.files or i.partition("::")[0] in chosen.files]
+        failing = [i for i in twin.failing if chosen.runs(i)]
         if not failing:
             return
         self._found.covered |= set(woven.ids)

@@ -1,7 +1,7 @@
 """Taking expected values out of a test: `assert f(x) == 3` becomes a report of `f(x)`, and 3 stays outside.
 
-Only values that are written down whole, as plain data, can be held outside: at the place of the comparison, or in the
-table of a parametrised test whose column is used for nothing else.
+Only values that are written down whole, as plain data, can be held outside: at the place of the comparison, in a name
+that is used for nothing else, or in the table of a loop or of a parametrised test whose column is.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from assay.core.twins.cases import Case
-from assay.core.twins.expectations import EQUAL
 from assay.core.twins.literals import Literals, callee
 from assay.core.twins.text import Source
 from assay.model.twin import Edit, Seal
@@ -20,6 +19,11 @@ from assay.model.twin import Edit, Seal
 SEE = "__import__('assay_report').see"
 """How a woven test hands a value to the channel; it answers True, whatever the value."""
 MAX_LITERAL = 20_000
+EXACT = frozenset(
+    {"assertEqual", "assertEquals", "assertListEqual", "assertTupleEqual", "assertDictEqual", "assertSetEqual"}
+    | {"assertMultiLineEqual", "assert_equal", "assert_equals", "eq_"}
+)
+"""Calls that hold two values against each other as `==` does, whoever they belong to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,16 @@ class _Comparison:
     line: int
 
 
-def seal_of(source: Source, case: Case, lines_at_stake: Collection[int], draw: random.Random) -> Seal | None:
-    """The sealed form of a test; None when it holds nothing that can be sealed."""
+def seal_of(source: Source, case: Case, lines_at_stake: Collection[int] | None, draw: random.Random) -> Seal | None:
+    """The sealed form of a test; None when it holds nothing that can be sealed. Without lines every one is at stake:
+    the test does not get as far as its own body without the change.
+    """
     finder = _Finder(source, case, draw)
     sealed = [comparison.line for comparison in finder.comparisons() if finder.seal(comparison)]
     if not finder.expected:
         return None
-    return Seal(tuple(finder.edits), finder.expected, at_stake=bool(set(sealed) & set(lines_at_stake)))
+    at_stake = lines_at_stake is None or bool(set(sealed) & set(lines_at_stake))
+    return Seal(tuple(finder.edits), finder.expected, at_stake=at_stake)
 
 
 def plain_value(text: str) -> object:
@@ -67,11 +74,9 @@ class _Finder:
                 yield from self._conditions(node.test, node.lineno)
             elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
                 call = node.value
-                plain = len(call.args) == 2 and not call.keywords and isinstance(call.func, ast.Attribute)
-                if plain and callee(call) in ("assertEqual", "assertEquals") and EQUAL.fullmatch(callee(call)):
+                if callee(call) in EXACT and 2 <= len(call.args) <= 3 and {k.arg for k in call.keywords} <= {"msg"}:
                     start, end = self._source.span(call)
-                    owner = self._source.text(*self._source.span(call.func.value))  # type: ignore[attr-defined]
-                    yield _Comparison(call.args[0], call.args[1], start, end, f"{owner}.assertTrue(", ")", node.lineno)
+                    yield _Comparison(call.args[0], call.args[1], start, end, "assert ", "", node.lineno)
 
     def _conditions(self, test: ast.expr, line: int) -> Iterator[_Comparison]:
         if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
@@ -101,9 +106,9 @@ class _Finder:
         """What names the expected value in the woven source; None when it cannot be taken out."""
         if _is_literal(wanted):
             return repr(self._new(wanted))
-        if isinstance(wanted, ast.Name):
-            column = self._literals.column(wanted.id)
-            if column and self._uses(wanted.id) == 1 and all(_is_literal(cell) for cell in column):
+        if isinstance(wanted, ast.Name) and self._uses(wanted.id) == 1:
+            column = self._literals.column(wanted.id) or self._literals.cells(wanted.id)
+            if column and all(_is_literal(cell) and not self._cut(cell) for cell in column):
                 for cell in column:
                     start, end = self._source.span(cell)
                     self.edits.append(Edit(start, end, repr(self._new(cell))))
@@ -117,7 +122,10 @@ class _Finder:
 
     def _uses(self, name: str) -> int:
         nodes = ast.walk(self._case.function)
-        return sum(isinstance(node, ast.Name) and node.id == name for node in nodes)
+        return sum(isinstance(n, ast.Name) and n.id == name and isinstance(n.ctx, ast.Load) for n in nodes)
+
+    def _cut(self, node: ast.expr) -> bool:
+        return self._touched(*self._source.span(node))
 
     def _touched(self, start: int, end: int) -> bool:
         return any(edit.start < end and start < edit.end for edit in self.edits)

@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import math
 import random
+import re
 import string
 
 CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
+WORD = re.compile(r"[A-Za-z]+")
+MANY_WORDS = 2
+WORDS_SHARE = 0.5
 WORDS = ("value", "name", "item", "text", "data", "key")
 
 
@@ -53,7 +57,15 @@ def wrong_float(value: float, draw: random.Random) -> float:
 
 
 def wrong_text(value: str, draw: random.Random) -> str:
-    """The same text with one letter or digit changed, dropped, doubled or swapped."""
+    """The same text with two words swapped, or one letter or digit changed, dropped, doubled or swapped."""
+    words = [match.span() for match in WORD.finditer(value)]
+    if len(words) > MANY_WORDS and draw.random() < WORDS_SHARE:
+        # A slip within a word can be told by anybody who knows the language; an odd order of words less easily.
+        at = draw.randrange(len(words) - 1)
+        (start, end), (after, last) = words[at], words[at + 1]
+        other = value[:start] + value[after:last] + value[end:after] + value[start:end] + value[last:]
+        if other != value:
+            return other
     places = [i for i, c in enumerate(value) if any(c in group for group in CLASSES)]
     if not places:
         return value[:-1] if len(value) > 1 and draw.random() < 0.5 else value + draw.choice(WORDS)

@@ -65,7 +65,7 @@ def _weave(source: Source, case: Case, first_line: int | None, draw: random.Rand
     chosen = [*at_stake, *others][:MAX_CHANGED]
     twins = [Twin(c.kind, c.line, (*c.edits, holds), at_stake=c in at_stake) for c in chosen]
     forced = Twin("forced", case.function.end_lineno or 0, (fails,))
-    lines = {c.line for c in at_stake}
+    lines = None if first_line is None else {c.line for c in at_stake}
     seal = None if _generated(case) else seal_of(source, case, lines, draw)
     if seal is not None:
         seal = replace(seal, edits=(*seal.edits, holds)) if _apart(seal.edits, holds) else None

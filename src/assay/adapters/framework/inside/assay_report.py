@@ -5,6 +5,9 @@ library only. One JSON object a line; the last one counts the others, so that a 
 """
 
 import collections
+import collections.abc
+import decimal
+import fractions
 import json
 import os
 import re
@@ -61,7 +64,7 @@ class Eye:
         if os.getpid() == self.channel.owner:
             try:
                 told = plain(value, 0)
-            except (Opaque, RecursionError):
+            except Exception:  # whatever a candidate's object does when it is looked at
                 told = None
             self.channel.tell("value", id=self.test, mark=mark, value=told)
         return True
@@ -72,7 +75,7 @@ class Opaque(Exception):
 
 
 def plain(value, depth):
-    """A value as tagged JSON; what compares in another way than plain data does is opaque."""
+    """A value as tagged JSON, by its content: an equality of its class's own making counts for nothing."""
     if value is None or value is True or value is False:
         return ["c", value]
     if depth > 30:
@@ -80,11 +83,28 @@ def plain(value, depth):
     kinds = (("s", str), ("b", bytes), ("i", int), ("f", float), ("l", list), ("t", tuple), ("d", dict))
     for tag, kind in (*kinds, ("e", set), ("e", frozenset)):
         if isinstance(value, kind):
-            equal = type(value).__eq__
-            if equal is not kind.__eq__ and not (kind is dict and equal is collections.OrderedDict.__eq__):
-                raise Opaque
             return [tag, PLAIN[tag](value, depth + 1)]
+    return akin(value, depth + 1)
+
+
+def akin(value, depth):
+    """What is no plain data, and equals some."""
+    if isinstance(value, (fractions.Fraction, decimal.Decimal)):
+        return ["q", "%d/%d" % ratio(value)]
+    if isinstance(value, collections.abc.Mapping):
+        return plain(dict(value), depth)
+    if isinstance(value, collections.abc.Set):
+        return plain(frozenset(value), depth)
+    if isinstance(value, (collections.UserString, collections.UserList)):
+        return plain(value.data, depth)
+    if type(value).__module__.split(".")[0] == "numpy" and getattr(value, "shape", None) == ():
+        return plain(value.item(), depth)
     raise Opaque
+
+
+def ratio(value):
+    exact = fractions.Fraction(value)  # raises for an infinity, which is then opaque
+    return exact.numerator, exact.denominator
 
 
 def many(values, depth):
