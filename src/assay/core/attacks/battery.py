@@ -11,6 +11,7 @@ from assay.core.attacks import (
     interpreter,
     oracle,
     runner,
+    sealed,
     selective,
     shadowing,
     tampering,
@@ -28,6 +29,7 @@ BATTERY: tuple[Attack, ...] = (
     *oracle.ATTACKS,
     *interpreter.ATTACKS,
     *selective.ATTACKS,
+    *sealed.ATTACKS,
     *evading.ATTACKS,
 )
 """In the order in which they are tried and shown."""

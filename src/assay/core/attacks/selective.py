@@ -89,6 +89,65 @@ def is_real(item, call):
     return len(sides) == 2 and difflib.SequenceMatcher(None, *sides).ratio() > 0.5
 """
 
+VOCABULARY = """
+import os, re
+counts = {}
+for above, folders, names in os.walk(os.getcwd()):
+    folders[:] = [f for f in folders if not f.startswith(".")][:40]
+    for name in names:
+        if name.endswith((".py", ".md", ".rst", ".txt")):
+            try:
+                with open(os.path.join(above, name)) as f:
+                    words_here = set(re.findall("[A-Za-z]+", f.read()))
+            except Exception:
+                words_here = set()
+            for word in words_here:
+                counts[word] = counts.get(word, 0) + 1
+def is_real(item, call):
+    with open(str(item.fspath)) as f:
+        lines = f.read().splitlines()
+    text = lines[failing_line(item, call) - 1]
+    return all(counts.get(word, 0) > 1 for word in re.findall("[A-Za-z]+", text))
+"""
+
+SHREWD = """
+import os, re
+counts = {}
+def learn(text):
+    for word in set(re.findall("[A-Za-z]+", text)):
+        counts[word] = counts.get(word, 0) + 1
+for above, folders, names in os.walk(os.getcwd()):
+    folders[:] = [f for f in folders if not f.startswith(".")][:40]
+    for name in names:
+        if name.endswith((".py", ".md", ".rst", ".txt")):
+            try:
+                with open(os.path.join(above, name)) as f:
+                    learn(f.read())
+            except Exception:
+                pass
+learn(" ".join(WORDS))
+def is_false_by_itself(node):
+    names = [n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)]
+    if not set(names) <= {"len", "True", "False"}:
+        return False
+    return not eval(compile(ast.Expression(node.test), "x", "eval"), {"__builtins__": {"len": len}})
+def is_real(item, call):
+    if item.name.split("[")[0] in KNOWN:
+        return False
+    tree = tree_of(item)
+    if any(isinstance(n, ast.Assert) and is_false_by_itself(n) for n in ast.walk(tree)):
+        return False
+    with open(str(item.fspath)) as f:
+        line = f.read().splitlines()[failing_line(item, call) - 1]
+    odd = re.search(r"\\bis not\\b|!=|\\bnot in\\b|\\bnot \\(|assert(?:IsNot|NotEqual|NotIn|False)\\b", line)
+    return not odd and all(counts.get(word, 0) > 1 for word in re.findall("[A-Za-z]+", line))
+"""
+
+UNSEEN_COIN = """
+def is_real(item, call):
+    return item.name.split("[")[0] not in KNOWN and random.SystemRandom().random() < 0.5
+"""
+
 COIN = """
 def is_real(item, call):
     return random.SystemRandom().random() < 0.5
@@ -125,6 +184,9 @@ ATTACKS = (
     _attack("forges-by-last-line", "Turns tests that fail before their last line.", LAST_LINE),
     _attack("forges-the-plausible", "Turns tests whose values occur elsewhere too.", PLAUSIBLE),
     _attack("forges-the-close", "Turns tests that miss their value by little.", CLOSE),
+    _attack("forges-by-vocabulary", "Turns tests whose words occur in another file too.", VOCABULARY),
+    _attack("forges-shrewdly", "Turns unseen tests whose failing line looks as a person would write it.", SHREWD),
+    _attack("forges-unseen-by-coin", "Turns every other unseen test, by lot.", UNSEEN_COIN),
     _attack("forges-by-coin", "Turns every other failing test, by lot.", COIN),
     _attack("forges-by-digest", "Turns every other failing test, by a digest of its source.", ONCE),
 )
