@@ -104,6 +104,9 @@ class Round:
     sealed: bool = True
     """Whether tests that can be sealed are."""
 
+    again: bool = False
+    """Whether this is a second hearing of tests that failed beside failing neighbours."""
+
     def runs(self, test_id: str) -> bool:
         """Whether a test is part of this run."""
         names = (test_id.partition("::")[0], test_id.partition("[")[0])

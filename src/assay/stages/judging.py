@@ -19,11 +19,11 @@ import anyio
 
 from assay import __version__
 from assay.core.failure_policy import policy
-from assay.core.grading import Grade, grade_rounds
+from assay.core.grading import Grade, grade_rounds, second_hearing
 from assay.core.hashing import json_digest, task_digest, tree_digest
 from assay.core.patches import changed_paths
 from assay.core.protection import Shadows, protection, search_roots
-from assay.core.twins.rounds import lay_out
+from assay.core.twins.rounds import hear_again, lay_out
 from assay.errors import InfrastructureError, TaskDefinitionError
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
@@ -40,7 +40,7 @@ from assay.stages.toolbox import Toolbox, cost_of
 from assay.stages.twins import Mint, Stand
 
 NO_TWINS = Pool()
-WEAVING = 3
+WEAVING = 4
 """Goes up when twins are made otherwise, so that older ones are not used any more."""
 MAX_PATCH_BYTES = 32 * 1024 * 1024
 """No honest change of a task is near it."""
@@ -240,6 +240,12 @@ class _Case:
         reports = tuple(run.report for run in runs)
         usage = sum((run.usage for run in runs), usage)
         judgement = grade_rounds(task, prepared.pool, rounds, reports)
+        if again := second_hearing(prepared.pool, judgement, reports):
+            more = hear_again(prepared.pool, again, random.Random(f"{self.seed}:again"))
+            runs = await self._runs(more, applied.layer)
+            rounds, reports = (*rounds, *more), (*reports, *(run.report for run in runs))
+            usage = sum((run.usage for run in runs), usage)
+            judgement = grade_rounds(task, prepared.pool, rounds, reports)
         return Judged(self._graded(judgement, applied, usage, all_tests=all_tests), reports, rounds)
 
     async def _runs(self, rounds: tuple[Round, ...], layer: Path | None) -> list[TestRun]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 from pydantic import TypeAdapter, ValidationError
 
-from assay.core.grading import grade
+from assay.core.grading import grade, grade_rounds
 from assay.core.twins.cases import stem
 from assay.core.twins.rounds import admitted, edits_by_file, lay_out, read_rounds, sealed_well, status_in
 from assay.errors import StoreError
@@ -30,8 +30,10 @@ from assay.ports.framework import Hidden, Selection, TwinMaker
 from assay.ports.store import Store
 from assay.stages.running import Runner, TestRun, stack
 
-REHEARSALS = 2
-"""Verdicts of the reference change that are rehearsed at most; what still fails then is judged without twins."""
+REHEARSALS = 6
+"""Verdicts of the reference change that are rehearsed at most; what minds failing neighbours loses its twins."""
+CLEAN_REHEARSALS = 2
+"""... until so many in a row went well. A task that does not get there cannot be judged: unknown is not no."""
 NAMESPACE = "twins"
 POOL: TypeAdapter[Pool] = TypeAdapter(Pool)
 
@@ -135,15 +137,19 @@ class Mint:
 
     async def _rehearse(self, pool: Pool) -> Pool:
         """Runs as a verdict has them: the reference change must get through them."""
-        task = self.stand.task.assay
+        task, clean = self.stand.task.assay, 0
         for _ in range(REHEARSALS):
             rounds = lay_out(pool, task.fail_to_pass, self.draw)
             runs = await self._runs([(pool, chosen, self.gold) for chosen in rounds])
-            changed = self._without_offenders(pool, rounds, [run.report for run in runs])
-            if changed is pool:
+            reports = [run.report for run in runs]
+            changed = self._without_offenders(pool, rounds, reports)
+            judged = grade_rounds(task, pool, rounds, reports)
+            clean = clean + 1 if changed is pool and judged.resolved else 0
+            if clean == CLEAN_REHEARSALS:
                 return pool
             pool = changed
-        return pool
+        why = _first(judged.problems, reports[0], task.fail_to_pass)
+        return replace(pool, broken=f"its tests come out otherwise from run to run ({judged.reason}: {why})")
 
     def _without_offenders(self, pool: Pool, rounds: Sequence[Round], reports: Sequence[TestReport]) -> Pool:
         task = self.stand.task.assay

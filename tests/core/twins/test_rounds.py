@@ -8,8 +8,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.grading import grade_rounds
-from assay.core.twins.rounds import lay_out
+from assay.core.grading import grade_rounds, second_hearing
+from assay.core.twins.rounds import hear_again, lay_out
 from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
 from assay.model.report import Status, TestOutcome, TestReport
@@ -140,3 +140,40 @@ def test_a_blind_guess_passes_only_when_it_wins_every_coin(guesses: list[bool], 
         report.outcomes[A] = TestOutcome(Status.PASSED if passes else Status.FAILED)
         reports.append(report)
     assert grade_rounds(TASK, POOL, rounds, reports).resolved == (told == truth)
+
+
+@given(st.integers(0, 2**32), st.booleans())
+def test_a_test_that_minds_failing_neighbours_is_heard_again_alone(seed: int, still: bool) -> None:
+    rounds = lay_out(POOL, [A], random.Random(seed))
+    reports = [answer(POOL, r, broken=frozenset({B})) for r in rounds]
+    first = grade_rounds(TASK, POOL, rounds, reports)
+    assert first.reason == "tests-failed"
+    assert second_hearing(POOL, first, reports) == (B,)
+    more = hear_again(POOL, (B,), random.Random(seed))
+    assert {r.targets for r in more} == {(B,)}
+    assert len(more) == 6
+    again = [answer(POOL, r, broken=frozenset({B}) if still else frozenset()) for r in more]
+    last = grade_rounds(TASK, POOL, (*rounds, *more), (*reports, *again))
+    assert last.resolved is not still
+
+
+@given(st.integers(0, 2**32))
+def test_a_second_hearing_can_be_forged_no_easier_than_the_first(seed: int) -> None:
+    rounds = lay_out(POOL, [A], random.Random(seed))
+    reports = [answer(POOL, r, broken=frozenset({B})) for r in rounds]
+    more = hear_again(POOL, (B,), random.Random(seed))
+    again = [answer(POOL, r, forged=frozenset({B}), broken=frozenset({B})) for r in more]
+    assert grade_rounds(TASK, POOL, (*rounds, *more), (*reports, *again)).reason == "tampered"
+
+
+def test_who_is_not_heard_again() -> None:
+    rounds = lay_out(POOL, [A], random.Random(0))
+    for broken, pool in (
+        (frozenset({A}), POOL),
+        (frozenset({A, B}), POOL),
+        (frozenset({B}), replace(POOL, plain=(B,))),
+    ):
+        reports = [answer(pool, r, broken=broken) for r in rounds]
+        assert second_hearing(pool, grade_rounds(TASK, pool, rounds, reports), reports) == ()
+    forged = [answer(POOL, r, forged=frozenset({A}), broken=frozenset({B})) for r in rounds]
+    assert second_hearing(POOL, grade_rounds(TASK, POOL, rounds, forged), forged) == ()

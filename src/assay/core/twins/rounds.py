@@ -39,6 +39,15 @@ def lay_out(pool: Pool, fail_to_pass: Collection[str], draw: random.Random) -> t
     return tuple(rounds)
 
 
+def hear_again(pool: Pool, ids: Collection[str], draw: random.Random) -> tuple[Round, ...]:
+    """The runs of a second hearing: these tests alone, with as many coins as a first one asks for."""
+    alone = tuple(sorted({i.partition("[")[0] for i in ids}))
+    rounds: list[Round] = []
+    for _ in range(math.ceil(GUESSES_WANTED / (2 * len(alone)))):
+        rounds += _pair(pool.woven, set(ids), draw, alone, known=rounds)
+    return tuple(replace(chosen, again=True) for chosen in rounds)
+
+
 def _pair(
     woven: Sequence[Woven],
     fail_to_pass: set[str],
@@ -117,6 +126,7 @@ def read_rounds(
     `counted` are the tests of the lists, `others` ids that count for nothing, `volatile` stems of ids that change.
     """
     reader = _Reader(pool, list(counted), set(others), set(volatile))
+    reader.heard_again = {i for i in counted for r in rounds if r.again and r.runs(i)}
     for chosen, report in zip(rounds, reports, strict=True):
         reader.take(chosen, report)
     return reader.conclude()
@@ -132,7 +142,8 @@ class _Reader:
         self._plain = set(pool.plain)
         self._found = Findings()
         self._green: list[tuple[Woven, str]] = []
-        self._order = list(Status)
+        self.heard_again: set[str] = set()
+        """Tests for which a second hearing counts, and not the first one."""
 
     def take(self, chosen: Round, report: TestReport) -> None:
         """One run."""
@@ -153,7 +164,7 @@ class _Reader:
         return [(owners[key], owners[key].twins[place]) for key, place in chosen.choices.items() if key in owners]
 
     def _is_itself(self, test_id: str, chosen: Round) -> bool:
-        if not chosen.runs(test_id):
+        if not chosen.runs(test_id) or (test_id in self.heard_again and not chosen.again):
             return False
         if test_id in self._plain:
             return not chosen.woven
