@@ -40,14 +40,14 @@ class Library:
     """The Python files that tests are written in, parsed when first looked at."""
 
     def __init__(self, read: Callable[[str], bytes | None]) -> None:
-        self._read = read
+        self.read = read
         self._sources: dict[str, Source | None] = {}
         self.problems: dict[str, str] = {}
 
     def source(self, path: str) -> Source | None:
         """A parsed file; None when there is no such file or it cannot be parsed (then `problems` says why)."""
         if path not in self._sources:
-            data = self._read(path)
+            data = self.read(path)
             try:
                 self._sources[path] = Source(data) if data is not None else None
             except (SyntaxError, ValueError, RecursionError) as error:

@@ -293,7 +293,10 @@ def _tried(twin: Twin, report: TestReport, stems: set[str]) -> Twin:
     return Twin(twin.kind, twin.line, twin.edits, twin.at_stake, reported, failing)
 
 
-ASSERTIONS = frozenset({"AssertionError", "Failed", "Failure", "ExceptionInfo", "FailureException"})
+ASSERTIONS = frozenset(
+    {"AssertionError", "Failed", "Failure", "ExceptionInfo", "FailureException"}
+    | {"DocTestFailure", "MultipleDoctestFailures"}
+)
 
 
 def _fails_honestly(twin: Twin, report: TestReport, test_id: str) -> bool:

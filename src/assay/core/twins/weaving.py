@@ -11,6 +11,7 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from assay.core.twins import doctests
 from assay.core.twins.cases import Case, Library, cases_of
 from assay.core.twins.expectations import RANK, Change, changes_of
 from assay.core.twins.seals import seal_of
@@ -40,6 +41,11 @@ def design(
             missing |= dict.fromkeys(case.ids, "the function has no place for an assertion")
         else:
             woven.append(made)
+    for test_id in [i for i in missing if "::" in i]:
+        example = doctests.design(library, library.read, test_id, draw)
+        if example is not None:
+            woven.append(example)
+            del missing[test_id]
     return woven, missing
 
 
