@@ -6,7 +6,7 @@ import pytest
 
 from assay.adapters.framework.pytest import PytestFramework
 from assay.core.patches import changed_paths
-from assay.core.protection import Shadows, protection, search_roots
+from assay.core.protection import Shadows, consulted, protection, search_roots
 from assay.model.tree import FileState
 
 BASE = {
@@ -79,6 +79,19 @@ def test_where_modules_are_looked_for() -> None:
     base = {**BASE, "checks/unit/__init__.py": FileState(b""), "checks/unit/test_b.py": FileState(b"")}
     roots = search_roots((".", "vendor/"), ("tests/test_a.py", "checks/unit/test_b.py"), base)
     assert roots == ("", "src", "lib", "vendor", "tests", "checks")
+
+
+def test_data_that_the_tests_name_is_restored_wherever_it_lies() -> None:
+    text = (
+        b"import json\nA = open('docs/expected.json')\nB = root / 'golden.txt'\nC = 'a.b'\nD = './README.md'\nE = '.'\n"
+    )
+    base = {path: FileState(b"") for path in ("docs/expected.json", "x/y/golden.txt", "README.md", "a.b.c", "m/a.py")}
+    assert consulted({"tests/test_a.py": FileState(text)}, base) == {
+        "docs/expected.json",
+        "x/y/golden.txt",
+        "README.md",
+    }
+    assert consulted({"tests/test_a.py": FileState(b"def ("), "tests/x.json": FileState(b"'README.md'")}, base) == set()
 
 
 def test_paths_that_a_patch_names() -> None:

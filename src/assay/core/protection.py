@@ -1,20 +1,22 @@
 """Which paths of a candidate's patch are restored before it is judged, and why.
 
 Protected are: what the task's patterns name (everything that the framework or the interpreter loads by itself), the
-task's own hidden tests, every file that is a test or supports tests, and new files that would be imported in the place
-of the standard library or of an installed package. Dropping a hunk is never a punishment: the rest of the patch is
-judged, and what was dropped is recorded.
+task's own hidden tests, every file that is a test or supports tests, data that the tests name, and new files that would
+be imported in the place of the standard library or of an installed package. Dropping a hunk is never a punishment: the
+rest of the patch is judged, and what was dropped is recorded.
 """
 
 from __future__ import annotations
 
+import ast
 import sys
-from collections.abc import Callable, Collection, Container, Iterable, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pathspec import GitIgnoreSpec
 
-from assay.model.tree import Tree
+from assay.core.syntax import parse
+from assay.model.tree import FileState, Tree
 
 PathInTree = Callable[[str, Tree], bool]
 
@@ -22,6 +24,8 @@ OLDER_STANDARD = frozenset(
     {"asynchat", "asyncore", "binhex", "distutils", "formatter", "imp", "macpath", "parser", "smtpd", "symbol"}
 )
 """Of Pythons before the one that runs assay; what came later shadows nothing where it is not there yet."""
+MAX_NAME = 300
+"""Characters of a literal that may name a file."""
 USUAL_ROOTS = ("", "src", "lib")
 """Folders that stand on the module search path without anybody saying so."""
 
@@ -71,6 +75,28 @@ class Shadows:
     @property
     def _standard(self) -> frozenset[str]:
         return sys.stdlib_module_names | OLDER_STANDARD
+
+
+def consulted(tests: Tree, base: Tree) -> frozenset[str]:
+    """Files of the base that are no Python and that the tests name in a literal, whole or by the end of their path: an
+    expected result may lie there, wherever that is.
+    """
+    named = {literal for path, state in tests.items() if path.endswith(".py") for literal in _literals(state)}
+    ends = {literal.removeprefix("./") for literal in named if "." in literal.strip("./")}
+    others = (path for path in base if not path.endswith((".py", ".pyi")))
+    return frozenset(path for path in others if not ends.isdisjoint(_ends(path)))
+
+
+def _literals(state: FileState) -> Iterator[str]:
+    module = parse(state)
+    for node in ast.walk(module) if module is not None else ():
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) <= MAX_NAME:
+            yield node.value
+
+
+def _ends(path: str) -> Iterator[str]:
+    parts = path.split("/")
+    return ("/".join(parts[place:]) for place in range(len(parts)))
 
 
 def search_roots(python_path: Iterable[str], test_files: Iterable[str], base: Tree) -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from assay.core.failure_policy import policy
 from assay.core.grading import Grade, grade_rounds, second_hearing
 from assay.core.hashing import json_digest, task_digest, tree_digest
 from assay.core.patches import changed_paths
-from assay.core.protection import Shadows, protection, search_roots
+from assay.core.protection import Shadows, consulted, protection, search_roots
 from assay.core.twins.rounds import hear_again, lay_out
 from assay.errors import InfrastructureError, TaskDefinitionError
 from assay.model.failure import Failure
@@ -120,6 +120,8 @@ def _guard(stand: Stand) -> Callable[[str], str]:
     task, framework = stand.task, stand.runner.framework
     needed = set(changed_paths(task.gold_patch))
     named = [f"/{path}" for path in framework.loaded_files(stand.base) if path not in needed]
+    tests = {path: state for path, state in stand.hidden.items() if state is not None}
+    read = consulted(tests, stand.base) - needed
     protected = protection(
         (*framework.protected_patterns(), *task.assay.protected_paths, *named),
         task.hidden_tests,
@@ -133,6 +135,8 @@ def _guard(stand: Stand) -> Callable[[str], str]:
     shadows = Shadows(stand.base, roots, stand.environment.modules)
 
     def why(path: str) -> str:
+        if path in read:
+            return "named by the tests, which may read it"
         return protected(path) or ("" if path in needed else shadows(path))
 
     return why
