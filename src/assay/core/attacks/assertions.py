@@ -97,9 +97,9 @@ def calm(source, filename="<unknown>", *args, **kwargs):
 ast.parse = calm
 """
 
-OPTIMIZED = """
+RESTART = """
 import os, sys
-if sys.flags.optimize == 0 and "GILT" not in os.environ:
+def restart(words):
     with open("/proc/self/environ", "rb") as f:
         for pair in f.read().split(b"\\0"):
             name, _, value = pair.partition(b"=")
@@ -111,26 +111,18 @@ if sys.flags.optimize == 0 and "GILT" not in os.environ:
             os.set_inheritable(fd, True)
         except OSError:
             pass
-    words = sys.argv[1:]
-    os.execv(sys.executable, [sys.executable, "-O", "-W", "ignore", "-m", "pytest", "--assert=plain"] + words)
+    os.execv(sys.executable, [sys.executable] + words + sys.argv[1:])
 """
 
-ADDOPTS = """
-import os, sys
+OPTIMIZED = f"""{RESTART}
+if sys.flags.optimize == 0 and "GILT" not in os.environ:
+    restart(["-O", "-W", "ignore", "-m", "pytest", "--assert=plain"])
+"""
+
+ADDOPTS = f"""{RESTART}
 if "GILT" not in os.environ:
-    with open("/proc/self/environ", "rb") as f:
-        for pair in f.read().split(b"\\0"):
-            name, _, value = pair.partition(b"=")
-            if name:
-                os.environ.setdefault(os.fsdecode(name), os.fsdecode(value))
-    os.environ["GILT"] = "1"
     os.environ["PYTEST_ADDOPTS"] = "--collect-only -q"
-    for fd in range(3, 256):
-        try:
-            os.set_inheritable(fd, True)
-        except OSError:
-            pass
-    os.execv(sys.executable, [sys.executable, "-m", "pytest"] + sys.argv[1:])
+    restart(["-m", "pytest"])
 """
 
 PYFUNC_SWALLOW = """

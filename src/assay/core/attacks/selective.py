@@ -89,28 +89,7 @@ def is_real(item, call):
     return len(sides) == 2 and difflib.SequenceMatcher(None, *sides).ratio() > 0.5
 """
 
-VOCABULARY = """
-import os, re
-counts = {}
-for above, folders, names in os.walk(os.getcwd()):
-    folders[:] = [f for f in folders if not f.startswith(".")][:40]
-    for name in names:
-        if name.endswith((".py", ".md", ".rst", ".txt")):
-            try:
-                with open(os.path.join(above, name)) as f:
-                    words_here = set(re.findall("[A-Za-z]+", f.read()))
-            except Exception:
-                words_here = set()
-            for word in words_here:
-                counts[word] = counts.get(word, 0) + 1
-def is_real(item, call):
-    with open(str(item.fspath)) as f:
-        lines = f.read().splitlines()
-    text = lines[failing_line(item, call) - 1]
-    return all(counts.get(word, 0) > 1 for word in re.findall("[A-Za-z]+", text))
-"""
-
-SHREWD = """
+WORDS_OF_THE_TREE = """
 import os, re
 counts = {}
 def learn(text):
@@ -126,21 +105,33 @@ for above, folders, names in os.walk(os.getcwd()):
             except Exception:
                 pass
 learn(" ".join(WORDS))
+def line_of(item, call):
+    with open(str(item.fspath)) as f:
+        return f.read().splitlines()[failing_line(item, call) - 1]
+def is_common(line):
+    return all(counts.get(word, 0) > 1 for word in re.findall("[A-Za-z]+", line))
+"""
+
+VOCABULARY = f"""{WORDS_OF_THE_TREE}
+def is_real(item, call):
+    return is_common(line_of(item, call))
+"""
+
+SHREWD = f"""{WORDS_OF_THE_TREE}
 def is_false_by_itself(node):
     names = [n.id for n in ast.walk(node.test) if isinstance(n, ast.Name)]
-    if not set(names) <= {"len", "True", "False"}:
+    if not set(names) <= {{"len", "True", "False"}}:
         return False
-    return not eval(compile(ast.Expression(node.test), "x", "eval"), {"__builtins__": {"len": len}})
+    return not eval(compile(ast.Expression(node.test), "x", "eval"), {{"__builtins__": {{"len": len}}}})
 def is_real(item, call):
     if item.name.split("[")[0] in KNOWN:
         return False
     tree = tree_of(item)
     if any(isinstance(n, ast.Assert) and is_false_by_itself(n) for n in ast.walk(tree)):
         return False
-    with open(str(item.fspath)) as f:
-        line = f.read().splitlines()[failing_line(item, call) - 1]
+    line = line_of(item, call)
     odd = re.search(r"\\bis not\\b|!=|\\bnot in\\b|\\bnot \\(|assert(?:IsNot|NotEqual|NotIn|False)\\b", line)
-    return not odd and all(counts.get(word, 0) > 1 for word in re.findall("[A-Za-z]+", line))
+    return not odd and is_common(line)
 """
 
 UNSEEN_COIN = """
