@@ -48,6 +48,14 @@ def _twins(tally: TwinTally) -> str:
     return f"{ran} that must fail: {tally.caught_count} failed, {tally.green_count} passed; {covered}{sealed}"
 
 
+def _guess(bound: float) -> str:
+    if bound == 0.0:
+        return ""
+    if bound == 1.0:
+        return "nothing guards the tests at stake: do not train on this task"
+    return f"a blind guess gets through once in {round(1 / bound):,} times"
+
+
 def show(verdict: Verdict) -> None:
     """For people: the answer, the twins, what was restored, what failed."""
     if verdict.failure is not None:
@@ -73,7 +81,9 @@ def _details(verdict: Verdict) -> None:
     if verdict.failure is not None and verdict.failure.hint:
         output.text_line(f"    → {verdict.failure.hint}")
     if verdict.twins is not None:
-        output.text_line(f"    {_twins(verdict.twins)}")
+        output.text_line("; ".join(filter(None, (f"    {_twins(verdict.twins)}", _guess(verdict.twins.guess_bound)))))
+    elif verdict.oracle == "in-process":
+        output.text_line(f"    {_guess(1.0)}")
     if verdict.oracle == "out-of-process":
         output.text_line("    judged from outside the candidate's process")
     for sign in (*verdict.tamper[:5], *verdict.problems[:5]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from assay.core.twins.rounds import Findings, read_rounds
+from assay.core.twins.rounds import Findings, guess_bound, read_rounds
 from assay.model.report import Problem, Status, TestReport, Trouble
 from assay.model.task import AssayMetadata
 from assay.model.twin import Pool, Round
@@ -90,7 +90,7 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
         results=results,
         problems=_texts(problems, findings if reason == UNCLEAR else Findings()),
         tamper=tamper,
-        twins=_tally(pool, findings, len(counted)) if pool.woven else None,
+        twins=_tally(task, pool, rounds, findings) if pool.woven else None,
     )
 
 
@@ -140,7 +140,8 @@ def _texts(problems: Iterable[Problem], findings: Findings) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*map(str, problems), *unclear]))
 
 
-def _tally(pool: Pool, findings: Findings, counted: int) -> TwinTally:
+def _tally(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], findings: Findings) -> TwinTally:
+    counted = len(task.fail_to_pass) + len(task.pass_to_pass)
     changed = {i for w in pool.woven if any(t.kind != "forced" for t in w.twins) for i in w.ids}
     return TwinTally(
         run_count=sum(findings.run.values()),
@@ -151,4 +152,5 @@ def _tally(pool: Pool, findings: Findings, counted: int) -> TwinTally:
         covered_share=round(len(findings.covered) / counted, 4) if counted else 0.0,
         sealed_count=len(findings.sealed),
         changed_share=round(len(changed) / counted, 4) if counted else 0.0,
+        guess_bound=guess_bound(pool, rounds, task.fail_to_pass),
     )

@@ -41,6 +41,10 @@ class TwinTally(Frozen):
     """Of all tests of the lists."""
     changed_share: float = 0.0
     """Share of the tests of the lists for which a twin with a changed expectation is known."""
+    guess_bound: float = 1.0
+    """With what probability a blind forger of the tests at stake gets through, who knows all but the coins: 0.0 when
+    one of them is sealed at its heart, so that there is nothing to guess; 1.0 when none has a twin that differs in an
+    expectation."""
 
 
 class Dropped(Frozen):

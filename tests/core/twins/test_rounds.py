@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.grading import grade_rounds, second_hearing
-from assay.core.twins.rounds import hear_again, lay_out
+from assay.core.twins.rounds import guess_bound, hear_again, lay_out
 from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
 from assay.model.report import Status, TestOutcome, TestReport
@@ -177,3 +177,15 @@ def test_who_is_not_heard_again() -> None:
         assert second_hearing(pool, grade_rounds(TASK, pool, rounds, reports), reports) == ()
     forged = [answer(POOL, r, forged=frozenset({A}), broken=frozenset({B})) for r in rounds]
     assert second_hearing(POOL, grade_rounds(TASK, POOL, rounds, forged), forged) == ()
+
+
+def test_what_a_blind_guess_is_worth() -> None:
+    def bound(pool: Pool, at_stake: list[str]) -> float:
+        return guess_bound(pool, lay_out(pool, at_stake, random.Random(0)), at_stake)
+
+    assert bound(POOL, [A]) == 1 / 64
+    assert bound(POOL, [A, B]) == 1 / 256
+    assert bound(replace(POOL, woven=(woven(A, ("forced",)), woven(B))), [A]) == 1.0
+    assert bound(replace(POOL, woven=(woven(B),)), [A]) == 1.0
+    sealed = replace(POOL.woven[0], seal=Seal((), {"m": "1"}, at_stake=True))
+    assert bound(replace(POOL, woven=(sealed, *POOL.woven[1:])), [A]) == 0.0

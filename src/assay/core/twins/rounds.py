@@ -48,6 +48,17 @@ def hear_again(pool: Pool, ids: Collection[str], draw: random.Random) -> tuple[R
     return tuple(replace(chosen, again=True) for chosen in rounds)
 
 
+def guess_bound(pool: Pool, rounds: Sequence[Round], fail_to_pass: Collection[str]) -> float:
+    """The probability that whoever forges all tests at stake wins every coin of these runs. Twins that run to their end
+    and fail there do not count: their last line gives them away to those who look.
+    """
+    at_stake = [w for w in pool.woven if set(w.ids) & set(fail_to_pass)]
+    if any(w.seal and w.seal.at_stake for w in at_stake):
+        return 0.0
+    places = [w.twins[r.choices[w.key]] for r in rounds for w in at_stake if w.key in r.choices and not r.again]
+    return round(0.25 ** sum(twin.kind != "forced" for twin in places), 9)
+
+
 def _pair(
     woven: Sequence[Woven],
     fail_to_pass: set[str],
@@ -64,17 +75,18 @@ def _pair(
 
 
 def _pick(woven: Woven, matters: bool, used: set[int], draw: random.Random) -> int:
-    """Where the change shows, the expectation that it is about comes first; elsewhere any."""
-    places = range(len(woven.twins))
-    fresh = [n for n in places if n not in used] or list(places)
-    changed = [n for n in fresh if woven.twins[n].kind != "forced"]
-    at_stake = [n for n in changed if woven.twins[n].at_stake]
-    if matters and at_stake and (len(changed) == len(at_stake) or draw.random() < AT_STAKE_SHARE):
-        return draw.choice(at_stake)
+    """Where the change shows, the expectation that it is about comes first, again if need be: a twin that only fails at
+    its end is no riddle. Elsewhere any.
+    """
+    places = list(range(len(woven.twins)))
+    changed = [n for n in places if woven.twins[n].kind != "forced"]
     if matters and changed:
-        return draw.choice(changed)
-    forced = [n for n in fresh if n not in changed]
-    return draw.choice(forced if forced and (not changed or draw.random() < FORCED_SHARE) else changed or fresh)
+        fresh = [n for n in changed if n not in used] or changed
+        at_stake = [n for n in fresh if woven.twins[n].at_stake]
+        heart = at_stake and (len(fresh) == len(at_stake) or draw.random() < AT_STAKE_SHARE)
+        return draw.choice(at_stake if heart else fresh)
+    forced = [n for n in places if n not in changed]
+    return draw.choice(forced if forced and (not changed or draw.random() < FORCED_SHARE) else changed or places)
 
 
 def edits_by_file(pool: Pool, chosen: Round) -> dict[str, list[Edit]]:
