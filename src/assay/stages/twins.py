@@ -30,10 +30,9 @@ from assay.ports.framework import Hidden, Selection, TwinMaker
 from assay.ports.store import Store
 from assay.stages.running import Runner, TestRun, stack
 
-REHEARSALS = 6
-"""Verdicts of the reference change that are rehearsed at most; what minds failing neighbours loses its twins."""
-CLEAN_REHEARSALS = 2
-"""... until so many in a row went well. A task that does not get there cannot be judged: unknown is not no."""
+REHEARSALS = 4
+"""Verdicts of the reference change that are rehearsed at most, until one goes well; what minds failing neighbours loses
+its twins. A task that does not get there cannot be judged: unknown is not no."""
 NAMESPACE = "twins"
 POOL: TypeAdapter[Pool] = TypeAdapter(Pool)
 
@@ -137,15 +136,14 @@ class Mint:
 
     async def _rehearse(self, pool: Pool) -> Pool:
         """Runs as a verdict has them: the reference change must get through them."""
-        task, clean = self.stand.task.assay, 0
+        task = self.stand.task.assay
         for _ in range(REHEARSALS):
             rounds = lay_out(pool, task.fail_to_pass, self.draw)
             runs = await self._runs([(pool, chosen, self.gold) for chosen in rounds])
             reports = [run.report for run in runs]
             changed = self._without_offenders(pool, rounds, reports)
             judged = grade_rounds(task, pool, rounds, reports)
-            clean = clean + 1 if changed is pool and judged.resolved else 0
-            if clean == CLEAN_REHEARSALS:
+            if changed is pool and judged.resolved:
                 return pool
             pool = changed
         why = _first(judged.problems, reports[0], task.fail_to_pass)
