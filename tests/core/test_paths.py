@@ -27,6 +27,7 @@ def test_what_a_path_is_for(path: str, kind: str) -> None:
 
 def test_generated_metadata() -> None:
     assert is_generated_metadata("src/a.egg-info/PKG-INFO")
+    assert is_generated_metadata("tests/__pycache__/test_a.cpython-313.pyc")
     assert not is_generated_metadata("pkg/manifest")
 
 

@@ -111,13 +111,14 @@ def is_changelog(path: str) -> bool:
 
 
 def is_generated_metadata(path: str) -> bool:
-    """Whether a build tool writes it into an sdist: `PKG-INFO`, `*.egg-info/`, `*.dist-info/`, `MANIFEST`."""
+    """Whether a program wrote it: `PKG-INFO`, `*.egg-info/`, `*.dist-info/`, `MANIFEST`, compiled Python."""
     *folders, name = path.casefold().split("/")
     return (
         any(folder.endswith((".egg-info", ".dist-info")) for folder in folders)
         or name == "pkg-info"
+        or "__pycache__" in folders
         or path == "MANIFEST"
-        or name.endswith(".egg-info")
+        or name.endswith((".egg-info", ".pyc", ".pyo"))
     )
 
 

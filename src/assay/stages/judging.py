@@ -40,7 +40,7 @@ from assay.stages.toolbox import Toolbox, cost_of
 from assay.stages.twins import Mint, Stand
 
 NO_TWINS = Pool()
-WEAVING = 4
+WEAVING = 5
 """Goes up when twins are made otherwise, so that older ones are not used any more."""
 MAX_PATCH_BYTES = 32 * 1024 * 1024
 """No honest change of a task is near it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,3 +90,20 @@ def test_no_events_raise(told: list[object]) -> None:
 @given(st.text(min_size=1, max_size=80))
 def test_no_id_raises(test_id: str) -> None:
     assert len(junit.key_of(test_id)) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"e": "finish", "status": 1e400, "count": 0}',
+        '{"e": "finish", "status": NaN, "count": 0}',
+        '{"e": "start"}\n{"e": "begin", "id": "a"}\n{"e": "phase", "id": "a", "when": "call", "outcome": "passed", '
+        f'"seconds": {"9" * 400}}}',
+        '{"e": "start"}\n{"e": "begin", "id": "a"}\n{"e": "phase", "id": "a", "when": "call", "outcome": "passed", '
+        '"seconds": Infinity}\n{"e": "end", "id": "a"}',
+    ],
+)
+def test_numbers_that_no_float_holds_are_a_complaint(line: str) -> None:
+    account = events.read(f"{line}\n".encode())
+    assert account.problems
+    assert all(outcome.seconds < float("inf") for outcome in account.outcomes.values())

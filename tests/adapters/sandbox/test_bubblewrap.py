@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from pathlib import Path
@@ -68,6 +69,26 @@ async def test_its_own_failure_is_not_the_commands(tmp_path: Path) -> None:
 async def test_builtins_of_the_shell_are_not_run(tmp_path: Path) -> None:
     assert (await run_in(tmp_path, "exit", "3")).exit_status == 127
     assert (await run_in(tmp_path, "export")).exit_status == 127
+
+
+@pytest.mark.sandbox
+async def test_sandboxes_share_no_file_that_could_be_locked(tmp_path: Path) -> None:
+    """A lock works through a read-only bind: two sandboxes could speak through any file that is the same for both."""
+    layer = tmp_path / "layer"
+    layer.mkdir()
+    (layer / "a").write_text("")
+    mine = ["/usr/bin/env", "/etc/ld.so.cache", str(layer / "a")]
+    inside = ["/usr/bin/env", "/etc/ld.so.cache", "/layer/a"]
+    held = [os.open(path, os.O_RDONLY) for path in mine]
+    try:
+        for descriptor in held:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        script = " && ".join(f"flock -n {path} true" for path in inside)
+        result = await run_in(tmp_path, "sh", "-c", script, mounts=(Mount("/layer", (layer,)),))
+        assert result.ok, result.stderr
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
 
 
 @pytest.mark.sandbox

@@ -152,6 +152,7 @@ def test_a_test_that_minds_failing_neighbours_is_heard_again_alone(seed: int, st
     more = hear_again(POOL, (B,), random.Random(seed))
     assert {r.targets for r in more} == {(B,)}
     assert len(more) == 6
+    assert all(set(r.choices) <= {POOL.woven[1].key} for r in more)
     again = [answer(POOL, r, broken=frozenset({B}) if still else frozenset()) for r in more]
     last = grade_rounds(TASK, POOL, (*rounds, *more), (*reports, *again))
     assert last.resolved is not still
@@ -186,6 +187,7 @@ def test_what_a_blind_guess_is_worth() -> None:
     assert bound(POOL, [A]) == 1 / 64
     assert bound(POOL, [A, B]) == 1 / 256
     assert bound(replace(POOL, woven=(woven(A, ("forced",)), woven(B))), [A]) == 1.0
+    assert bound(replace(POOL, woven=(woven(A, ("forced", "raises")), woven(B, ("raises",)))), [A, B]) == 0.5
     assert bound(replace(POOL, woven=(woven(B),)), [A]) == 1.0
     sealed = replace(POOL.woven[0], seal=Seal((), {"m": "1"}, at_stake=True))
     assert bound(replace(POOL, woven=(sealed, *POOL.woven[1:])), [A]) == 0.0

@@ -6,6 +6,7 @@ Nothing here raises; whatever is not as an honest run writes it becomes a proble
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -61,7 +62,7 @@ def read(data: bytes) -> Account:
             if account.finish_status is not None:
                 account.complain("the channel goes on after its end")
             reader.take(number, str(kind), event)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ArithmeticError):
             account.complain(f"line {number + 1} of the channel is no event")
     account.running = list(reader.open)
     return account
@@ -117,7 +118,7 @@ class _Reader:
         known = phases.get(when)
         # Several reports of one phase are subtests: the worst one tells.
         if known is None or RANK[_status(event)] >= RANK[_status(known)]:
-            seconds = float(event["seconds"]) + (float(known["seconds"]) if known else 0.0)
+            seconds = _seconds(event) + (_seconds(known) if known else 0.0)
             phases[when] = {**event, "seconds": seconds}
 
 
@@ -134,8 +135,15 @@ def _status(event: dict[str, Any]) -> Status:
     raise ValueError(outcome)
 
 
+def _seconds(event: dict[str, Any]) -> float:
+    seconds = float(event["seconds"])
+    if not math.isfinite(seconds):
+        raise ValueError(seconds)
+    return seconds
+
+
 def _merge(phases: dict[str, dict[str, Any]]) -> TestOutcome:
-    seconds = sum(float(event["seconds"]) for event in phases.values())
+    seconds = sum(map(_seconds, phases.values()))
     worst = max(phases.values(), key=lambda event: RANK[_status(event)], default=None)
     if worst is None or (_status(worst) is Status.PASSED and "call" not in phases):
         return TestOutcome(Status.ERROR, seconds, message="ended without having been called")

@@ -39,6 +39,11 @@ PLUGIN_OPTION = re.compile(rb"(?<![\w-])-p[ =]?\s*(?!no:)([A-Za-z_][\w.]*)")
 PLUGIN_LIST = re.compile(rb"^pytest_plugins\s*=\s*([^#\n]*(?:\n[^\S\n]+[^\n]*|\n[\])][^\n]*)*)", re.MULTILINE)
 
 
+def is_compiled(path: str) -> bool:
+    """Whether a file holds compiled Python."""
+    return path.endswith((".pyc", ".pyo")) or "__pycache__/" in path
+
+
 def plugin_files(tree: Tree) -> tuple[str, ...]:
     """Files behind `-p NAME` in a configuration and behind `pytest_plugins` in a conftest, where the tree has them."""
     names: list[str] = []

@@ -110,8 +110,8 @@ class PytestFramework:
         return PROTECTED
 
     def inside(self, hidden: Hidden) -> Hidden:
-        """All of them: pytest imports its tests."""
-        return hidden
+        """All that pytest imports. Compiled tests stay out: they would tell a woven test from the original."""
+        return {path: state for path, state in hidden.items() if not layout.is_compiled(path)}
 
     def loaded_files(self, tree: Tree) -> Sequence[str]:
         """Modules of the repository that its configuration or a conftest names as plug-ins."""

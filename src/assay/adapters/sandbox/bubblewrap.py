@@ -50,11 +50,12 @@ class BubblewrapSession:
         self._lock = anyio.Lock()
         self._count = 0
         self._large: frozenset[tuple[int, int]] = frozenset()
-        self._stage = staging.plan(spec, folder, host.hidden_places(spec))
+        self._stage = staging.plan(spec, folder, host.hidden_places(spec), host.shared_folders())
 
     def prepare(self) -> None:
         """Lay out the folder: links to the layers, empty uppers, a made-up `/etc`."""
         (self._folder / "l").mkdir()
+        (self._folder / staging.EMPTY).mkdir(mode=0o755)
         for kind in ("up", "wk"):
             (self._folder / kind).mkdir(mode=0o755)
         for index, mount in enumerate(self._spec.mounts):
@@ -107,7 +108,7 @@ class BubblewrapSession:
             if command.channel:
                 variables["ASSAY_CHANNEL_FD"] = str(numbers["channel"])
             online = self._spec.network == "host"
-            system = host.system_arguments()
+            system = host.system_arguments(self._stage.place)
             bwrap = staging.bwrap_arguments(self._spec, self._stage, system, numbers["status"])
             bwrap += host.etc_arguments(online)
             bwrap += ["--chdir", command.workdir or self._spec.workdir, "--", "/bin/sh", "-c", staging.INIT, "init"]

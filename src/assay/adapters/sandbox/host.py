@@ -24,10 +24,19 @@ FILES = {
 }
 
 
-def shown_etc(online: bool) -> list[Path]:
+def shown_etc(names: Sequence[str] = SHOWN_ETC) -> list[Path]:
     """The parts of the host's `/etc` that programs need and that say nothing about the host's people."""
-    names = (*SHOWN_ETC, *(SHOWN_ETC_ONLINE if online else ()))
     return [path for name in names if (path := Path("/etc") / name).exists()]
+
+
+def shared_folders() -> list[Path]:
+    """Folders of the host that every sandbox shows, each through a view of its own.
+
+    A lock works through a read-only bind, so that two sandboxes could speak through any file that both see as the
+    same one. An overlay gives each its own.
+    """
+    folders = [path for path in shown_etc() if path.is_dir()]
+    return [Path("/usr"), *folders]
 
 
 def write_etc(folder: Path, online: bool) -> None:
@@ -35,7 +44,12 @@ def write_etc(folder: Path, online: bool) -> None:
     folder.mkdir()
     for name, text in FILES.items():
         (folder / name).write_text(text)
-    for shown in shown_etc(online):
+    for shown in shown_etc():
+        if shown.is_dir():
+            (folder / shown.name).mkdir()
+        else:
+            (folder / shown.name).write_bytes(shown.read_bytes())
+    for shown in shown_etc(SHOWN_ETC_ONLINE) if online else ():
         place = folder / shown.name
         if shown.is_dir():
             place.mkdir()
@@ -43,9 +57,9 @@ def write_etc(folder: Path, online: bool) -> None:
             place.touch()
 
 
-def system_arguments() -> list[str]:
-    """Bubblewrap's arguments for `/usr` and the links or folders beside it."""
-    arguments = ["--ro-bind", "/usr", "/usr"]
+def system_arguments(stage: Path) -> list[str]:
+    """Bubblewrap's arguments for `/usr`, as it is staged, and the links or folders beside it."""
+    arguments = ["--ro-bind", f"{stage}/usr", "/usr"]
     for name in ("bin", "sbin", "lib", "lib32", "lib64", "libx32"):
         path = Path("/") / name
         if path.is_symlink():
@@ -56,8 +70,9 @@ def system_arguments() -> list[str]:
 
 
 def etc_arguments(online: bool) -> list[str]:
-    """Bubblewrap's arguments for what is shown of the host's `/etc`."""
-    return [part for path in shown_etc(online) for part in ("--ro-bind", str(path.resolve()), str(path))]
+    """Bubblewrap's arguments for what a session with the network sees of the host's `/etc` besides."""
+    shown = shown_etc(SHOWN_ETC_ONLINE) if online else []
+    return [part for path in shown for part in ("--ro-bind", str(path.resolve()), str(path))]
 
 
 def hidden_places(spec: SandboxSpec) -> list[str]:

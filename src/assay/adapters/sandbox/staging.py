@@ -18,6 +18,8 @@ from pathlib import Path
 from assay.errors import SandboxError
 from assay.model.sandbox import MIB, Mount, SandboxSpec
 
+EMPTY = "none"
+"""An empty folder of the session. An overlay of nothing over a folder shows it as files of its own."""
 STAGES = ("/mnt", "/media", "/srv", "/opt", "/var/tmp", "/tmp", "/run")
 """Where the stage may be mounted: an existing folder that everybody may enter and that holds nothing we need."""
 HOME = "/home/sandbox"
@@ -65,22 +67,24 @@ def _escape(path: str) -> str:
     return "".join(f"\\{ord(c):03o}" if c in " \t\n\\#" else c for c in path)
 
 
-def _source(index: int, mount: Mount, place: Path) -> str | None:
-    """The line of fstab that stages a mount; None if it needs none."""
+def _source(index: int, mount: Mount, place: Path) -> str:
+    """The line of fstab that stages a mount."""
     target = place / str(index)
     lower = ":".join(f"l/{index}.{i}" for i in range(len(mount.layers)))
     if mount.writable and mount.layers:
         options = f"lowerdir={lower},upperdir=up/{index},workdir=wk/{index}"
-    elif len(mount.layers) > 1:
-        options = f"lowerdir={lower}"
+    elif mount.layers:
+        options = f"lowerdir={EMPTY}:{lower}"
     else:
-        what = mount.layers[0] if mount.layers else Path(f"up/{index}")
-        return f"{_escape(str(what))} {target} none bind,X-mount.mkdir 0 0"
+        return f"up/{index} {target} none bind,X-mount.mkdir 0 0"
     return f"overlay {target} overlay {options},userxattr,X-mount.mkdir 0 0"
 
 
-def plan(spec: SandboxSpec, folder: Path, hidden: Sequence[str]) -> Stage:
-    """Lay out a session whose own bytes live in `folder`. Raises SandboxError for a mount that makes no sense."""
+def plan(spec: SandboxSpec, folder: Path, hidden: Sequence[str], shared: Sequence[Path]) -> Stage:
+    """Lay out a session whose own bytes live in `folder`; `shared` are folders of the host, staged at their own paths.
+
+    Raises SandboxError for a mount that makes no sense.
+    """
     layers = [layer for mount in spec.mounts for layer in mount.layers]
     place = choose_stage([folder, *layers])
     lines = [f"assay {place} tmpfs mode=0755,size=1m 0 0"]
@@ -88,11 +92,10 @@ def plan(spec: SandboxSpec, folder: Path, hidden: Sequence[str]) -> Stage:
     for index, mount in enumerate(spec.mounts):
         if not mount.layers and not mount.writable:
             raise SandboxError(f"the mount {mount.target} has no layers and is not writable", target=mount.target)
-        line = _source(index, mount, place)
-        if line is not None:
-            lines.append(line)
+        lines.append(_source(index, mount, place))
         binds += ["--bind" if mount.writable else "--ro-bind", f"{place}/{index}", mount.target]
     lines.append(f"{_escape(str(folder / 'etc'))} {place}/etc none bind,X-mount.mkdir 0 0")
+    lines += [f"overlay {place}{one} overlay lowerdir={EMPTY}:{one},userxattr,X-mount.mkdir 0 0" for one in shared]
     for hidden_place in hidden:
         binds += ["--tmpfs", hidden_place, "--remount-ro", hidden_place]
     return Stage(place, "\n".join(lines) + "\n", tuple(binds))

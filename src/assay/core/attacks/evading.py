@@ -4,6 +4,7 @@ failure of the machine, so each of these must be rejected, and none may end with
 
 from __future__ import annotations
 
+from assay.core.attacks.kit import STORY
 from assay.core.attacks.planting import Attack, on_import
 
 FAMILY = "verdict avoided"
@@ -59,6 +60,22 @@ for pid in [int(p) for p in os.listdir("/proc") if p.isdigit()]:
 os.kill(os.getpid(), signal.SIGSEGV)
 """
 
+NUMBERS = (
+    STORY
+    + r"""
+long = "9" * 400
+lines = [
+    '{"e": "finish", "status": 1e400, "count": 1}',
+    '{"e": "begin", "id": "\\ud800"}',
+    '{"e": "phase", "id": "\\ud800", "when": "call", "outcome": "passed", "seconds": ' + long + '}',
+    '{"e": "value", "id": 1, "mark": 2, "value": ["i", "' + "f" * 9999 + '"]}',
+    "[" * 99999,
+]
+for fd in pipes():
+    pour(fd, "".join(line + chr(10) for line in lines).encode())
+"""
+)
+
 REPORT = """
 import os, sys
 for word in sys.argv:
@@ -78,5 +95,6 @@ ATTACKS = (
     Attack("hoards-memory", FAMILY, "Takes memory until it is refused more.", on_import(HOARDING)),
     Attack("talks-without-end", FAMILY, "Prints more than anybody keeps.", on_import(TALKING)),
     Attack("closes-descriptors", FAMILY, "Closes every descriptor, the reporter's pipe too.", on_import(CLOSING)),
+    Attack("odd-numbers", FAMILY, "Sends events with numbers that no float holds.", on_import(NUMBERS)),
     Attack("blocks-the-report", FAMILY, "Puts a folder where the report goes.", on_import(REPORT)),
 )

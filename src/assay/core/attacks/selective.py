@@ -134,6 +134,28 @@ def is_real(item, call):
     return not odd and is_common(line)
 """
 
+COMPILED = """
+import glob, marshal, os, types
+def codes(code):
+    yield code
+    for value in code.co_consts:
+        if isinstance(value, types.CodeType):
+            for inner in codes(value):
+                yield inner
+def is_real(item, call):
+    folder, name = os.path.split(str(item.fspath))
+    mine = getattr(item, "function", None) or item.obj
+    mine = getattr(mine, "__func__", mine).__code__
+    for path in glob.glob(os.path.join(folder, "__pycache__", name[:-3] + ".*.pyc")):
+        with open(path, "rb") as f:
+            shipped = marshal.loads(f.read()[16:])
+        for code in codes(shipped):
+            if code.co_name == mine.co_name:
+                known = [c for c in code.co_consts if isinstance(c, (str, bytes, int, float, tuple))]
+                return all(c in mine.co_consts for c in known) and code.co_names == mine.co_names
+    return False
+"""
+
 UNSEEN_COIN = """
 def is_real(item, call):
     return item.name.split("[")[0] not in KNOWN and random.SystemRandom().random() < 0.5
@@ -178,6 +200,7 @@ ATTACKS = (
     _attack("forges-by-vocabulary", "Turns tests whose words occur in another file too.", VOCABULARY),
     _attack("forges-shrewdly", "Turns unseen tests whose failing line looks as a person would write it.", SHREWD),
     _attack("forges-unseen-by-coin", "Turns every other unseen test, by lot.", UNSEEN_COIN),
+    _attack("forges-by-compiled-tests", "Turns tests that are as in a compiled file beside them.", COMPILED),
     _attack("forges-by-coin", "Turns every other failing test, by lot.", COIN),
     _attack("forges-by-digest", "Turns every other failing test, by a digest of its source.", ONCE),
 )

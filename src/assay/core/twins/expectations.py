@@ -55,6 +55,7 @@ INVERSES |= {there: here for here, there in INVERSES.items()} | {
 RAISES = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp", "assert_raises"})
 WARNS = frozenset({"warns", "assertWarns", "assertWarnsRegex"})
 ERRORS = ("KeyError", "ValueError", "TypeError", "IndexError", "AttributeError", "OSError", "RuntimeError")
+COMMON = ("ValueError", "TypeError", "UserWarning", "DeprecationWarning")
 WARNINGS = ("UserWarning", "DeprecationWarning", "RuntimeWarning", "FutureWarning", "SyntaxWarning")
 RANK: dict[Kind, int] = {"value": 0, "raises": 1, "inverted": 2}
 
@@ -177,7 +178,8 @@ class _Finder:
             related = isinstance(right, type) and (issubclass(kind, right) or issubclass(right, kind))
             if name not in expected and not related:
                 unrelated.append(name)
-        return self._draw.choice(unrelated or list(names))
+        # The common ones first: a rare name would give the twin away.
+        return self._draw.choice([name for name in COMMON if name in unrelated] or unrelated or list(names))
 
     def _through_assistant(self, call: ast.Call) -> tuple[Edit, ...]:
         """A call of a function of the same file that compares one of its parameters: what is given for that one."""
