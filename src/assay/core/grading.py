@@ -95,14 +95,15 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
 
 
 def second_hearing(pool: Pool, judgement: Grade, reports: Sequence[TestReport]) -> tuple[str, ...]:
-    """Tests that deserve to be run again alone: a few that passed before the change and fail now, where all that the
-    change is about passes and nothing else is wrong. They may have minded the failing twins beside them.
+    """Tests that deserve to be run again alone: a few that fail, where some of what the change is about passes and
+    nothing else is wrong. They may have minded the failing twins beside them.
     """
     failed = [r for r in judgement.results if r.status is not Status.PASSED]
     few = max(FEW, round(FEW_SHARE * len(judgement.results)))
     if judgement.reason != "tests-failed" or judgement.twins is None or not all(report.complete for report in reports):
         return ()
-    if len(failed) > few or any(r.expected == "fail_to_pass" or r.id in pool.plain for r in failed):
+    solved = any(r.expected == "fail_to_pass" and r.status is Status.PASSED for r in judgement.results)
+    if not solved or len(failed) > few or any(r.id in pool.plain for r in failed):
         return ()
     return tuple(r.id for r in failed)
 
