@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from assay.cli import main
+from assay.cli import main, output
 from assay.cli.overview import COMMANDS
 from assay.errors import InputError, ProviderError, Rejection
 from assay.model.attack import AttackResult, AttackRun, AttackStatus
@@ -306,6 +306,11 @@ def test_no_arguments_is_a_miss_told_on_stderr(capsys: pytest.CaptureFixture[str
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "Usage: " in captured.err
+
+
+def test_what_a_candidate_wrote_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    output.text_line("a\x1b[2Jb\rc\ud800d\u202ee\tf\n\N{LATIN SMALL LETTER E WITH ACUTE} →")
+    assert capsys.readouterr().out == "a\\x1b[2Jb\\x0dc\\ud800d\\u202ee\tf\n\N{LATIN SMALL LETTER E WITH ACUTE} →\n"
 
 
 def test_people_hear_of_an_accepted_attack_and_see_the_table(app: FakeApp, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,8 +24,15 @@ def emit(kind: str, **fields: Any) -> None:
 
 
 def text_line(text: str = "") -> None:
-    """Print a line for people. Bytes that are no text come out escaped, not as an error."""
-    click.echo(text.encode("utf-8", "backslashreplace").decode())
+    """Print a line for people. What is no text, or would steer the terminal, comes out escaped: a candidate may have
+    written it.
+    """
+    click.echo("".join(c if c.isprintable() or c in "\t\n" else _escaped(c) for c in text))
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    return f"\\x{number:02x}" if number < 0x100 else f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
 
 
 def seconds(value: float) -> str:

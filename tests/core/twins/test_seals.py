@@ -244,6 +244,21 @@ def test_values_are_held_against_what_is_expected(
     assert unexpected_value(SEAL, TestOutcome(Status.PASSED, values=values), wanted) == complaint
 
 
+def nested(depth: int) -> object:
+    value: object = 1
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "value", [16**9999, [16**9999], {"a": -(16**9999)}, nested(100_000)], ids=["int", "in", "of", "deep"]
+)
+def test_a_value_that_cannot_be_shown_is_a_complaint_like_any_other(value: object) -> None:
+    complaint = unexpected_value(SEAL, TestOutcome(Status.PASSED, values=(("m", value),)), ("m",))
+    assert complaint.startswith("expected [1, 2], computed ")
+
+
 def test_a_forked_child_tells_nothing(inside: ModuleType) -> None:
     told: list[object] = []
 

@@ -235,10 +235,18 @@ def unexpected_value(seal: Seal, outcome: TestOutcome, wanted: Sequence[str]) ->
         if value is OPAQUE:
             return OPAQUE_VALUE
         if mark not in seal.expected or not same_value(plain_value(seal.expected[mark]), value):
-            return f"expected {seal.expected.get(mark, 'nothing')[:200]}, computed {value!r}"[:500]
+            return f"expected {seal.expected.get(mark, 'nothing')[:200]}, computed {_shown(value)}"[:500]
     reached = {mark for mark, _ in outcome.values}
     missing = [mark for mark in wanted if mark not in reached]
     return f"never computed what is expected to be {seal.expected[missing[0]][:200]}" if missing else ""
+
+
+def _shown(value: object) -> str:
+    """A value that a candidate computed, for people: Python refuses to write some of them down."""
+    try:
+        return repr(value)
+    except (ValueError, RecursionError):
+        return "what is too large to be shown"
 
 
 def same_value(expected: object, value: object) -> bool:
