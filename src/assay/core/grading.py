@@ -29,6 +29,7 @@ INCOMPLETE = (
 """What speaks first when several things are wrong with a run."""
 UNCLEAR = "twins-unclear"
 FEW, FEW_SHARE = 3, 0.05
+"""Failing tests that are heard again: so many, or this share of all. More of them are no accident."""
 CLEARLY_RED = frozenset({Status.FAILED, Status.ERROR, Status.TIMEOUT, Status.SKIPPED, Status.XFAILED, Status.XPASSED})
 
 

@@ -21,11 +21,10 @@ from assay.errors import InfrastructureError, InputError
 from assay.model.attack import AttackResult, AttackRun
 from assay.model.event import Attacked, OnEvent, Stage
 from assay.model.failure import Failure
-from assay.model.ledger import Cost
 from assay.model.task import Task
 from assay.model.tree import FileState, changes_between
 from assay.model.verdict import Verdict
-from assay.stages.judging import Prepared, judge, prepare
+from assay.stages.judging import Prepared, judge_on_record, prepare
 from assay.stages.toolbox import Toolbox
 
 CONTROLS = (("oracle", True), ("nop", False))
@@ -144,13 +143,7 @@ class _Siege:
 
     async def _judge(self, agent: str, patch: bytes) -> Verdict:
         self.emit(Stage(subject=self.task.slug, stage=agent))
-        started_at = self.tools.clock.now()
-        verdict = (await judge(self.prepared, agent, patch, self.prepared.stand.runner)).verdict
-        self.tools.store.put_blob(patch)
-        cost = Cost(cpu_seconds=verdict.cpu_seconds, wall_seconds=verdict.wall_seconds)
-        outcome = f"failure:{verdict.failure.boundary}" if verdict.failure else verdict.reason or "ok"
-        self.tools.store.charge([self.tools.entry("attack", self.task.slug, started_at, cost, outcome, agent)])
-        return verdict
+        return (await judge_on_record(self.prepared, agent, patch, self.tools, stage="attack")).verdict
 
 
 def _covered(path: str, files: Collection[str]) -> bool:

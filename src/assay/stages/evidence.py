@@ -27,12 +27,10 @@ def verify_evidence(
     clock: Clock,
 ) -> Evidence:
     """Evidence of stage `verify`: statuses by run, the cause of each failure on the base, the environment."""
-    return Evidence(
-        stage="verify",
-        task_digest=digest,
-        assay_version=__version__,
-        created_at=clock.now(),
-        data={
+    return _evidence(
+        digest,
+        clock,
+        {
             "environment": environment.digest,
             "framework": task.assay.framework,
             "runs": {
@@ -59,12 +57,10 @@ def proof_evidence(
 ) -> Evidence:
     """Evidence of stage `verify` when a task was proved again: every verdict by agent, and what the twins cover."""
     messages = {t.id: t.message for t in verdicts["nop"][0].tests}
-    return Evidence(
-        stage="verify",
-        task_digest=digest,
-        assay_version=__version__,
-        created_at=clock.now(),
-        data={
+    return _evidence(
+        digest,
+        clock,
+        {
             "environment": environment.digest,
             "framework": task.assay.framework,
             "verdicts": {agent: [verdict_summary(v) for v in of_agent] for agent, of_agent in verdicts.items()},
@@ -75,6 +71,10 @@ def proof_evidence(
             "complaints": list(complaints),
         },
     )
+
+
+def _evidence(digest: str, clock: Clock, data: dict[str, Any]) -> Evidence:
+    return Evidence(stage="verify", task_digest=digest, assay_version=__version__, created_at=clock.now(), data=data)
 
 
 def twins_summary(pool: Pool) -> dict[str, Any]:

@@ -208,6 +208,27 @@ async def judge(
     raise AssertionError("the last try returns")
 
 
+async def judge_on_record(
+    prepared: Prepared,
+    agent: str,
+    patch: bytes,
+    tools: Toolbox,
+    *,
+    stage: str,
+    all_tests: bool = False,
+    seed: str = "",
+) -> Judged:
+    """`judge`, with its cost in the ledger, and the patch kept so that the verdict can be reached again."""
+    slug, started_at = prepared.task.slug, tools.clock.now()
+    judged = await judge(prepared, agent, patch, prepared.stand.runner, all_tests=all_tests, seed=seed)
+    verdict = judged.verdict
+    tools.store.put_blob(patch)
+    cost = Cost(cpu_seconds=verdict.cpu_seconds, wall_seconds=verdict.wall_seconds)
+    outcome = f"failure:{verdict.failure.boundary}" if verdict.failure else verdict.reason or "ok"
+    tools.store.charge([tools.entry(stage, slug, started_at, cost, outcome, agent)])
+    return judged
+
+
 def failed(slug: str, digest: str, agent: str, patch: bytes, error: InfrastructureError) -> Verdict:
     """The verdict of a candidate that could not be judged."""
     return Verdict(

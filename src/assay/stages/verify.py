@@ -16,13 +16,12 @@ import anyio
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError, InputError, StoreError, VerifierError
 from assay.model.event import Note, OnEvent, Stage
-from assay.model.ledger import Cost
 from assay.model.report import Status
 from assay.model.task import Task
 from assay.model.verdict import Verdict
 from assay.ports.agent import Agent
 from assay.stages.evidence import proof_evidence
-from assay.stages.judging import Judged, Prepared, failed, judge, prepare
+from assay.stages.judging import Judged, Prepared, failed, judge_on_record, prepare
 from assay.stages.toolbox import Toolbox
 from assay.stages.twins import load as load_pool
 
@@ -51,8 +50,7 @@ async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEve
         )
         return Verification((failed(task.slug, prepared.digest, agent.name, patch, broken),))
     emit(Stage(subject=task.slug, stage=f"verify {agent.name}"))
-    judged = await judge(prepared, agent.name, patch, prepared.stand.runner, all_tests=True)
-    _charge(tools, task, judged.verdict, patch)
+    judged = await judge_on_record(prepared, agent.name, patch, tools, stage="verify", all_tests=True)
     return Verification((judged.verdict,))
 
 
@@ -77,9 +75,9 @@ async def replay(path: Path, record: Verdict, tools: Toolbox, emit: OnEvent) -> 
     except InfrastructureError as error:
         return Verification((failed(task.slug, task_digest(task), record.agent, patch, error),))
     emit(Stage(subject=task.slug, stage=f"replay {record.agent}"))
-    runner = prepared.stand.runner
-    judged = await judge(prepared, record.agent, patch, runner, all_tests=True, seed=record.seed)
-    _charge(tools, task, judged.verdict, patch)
+    judged = await judge_on_record(
+        prepared, record.agent, patch, tools, stage="verify", all_tests=True, seed=record.seed
+    )
     return Verification((judged.verdict,), _differences(record, judged.verdict))
 
 
@@ -128,17 +126,7 @@ async def _judge_into(
     results: list[Judged], prepared: Prepared, name: str, patch: bytes, tools: Toolbox, emit: OnEvent
 ) -> None:
     emit(Stage(subject=prepared.task.slug, stage=f"verify {name}"))
-    judged = await judge(prepared, name, patch, prepared.stand.runner, all_tests=True)
-    _charge(tools, prepared.task, judged.verdict, patch)
-    results.append(judged)
-
-
-def _charge(tools: Toolbox, task: Task, verdict: Verdict, patch: bytes) -> None:
-    """Into the ledger; and the patch is kept, so that the verdict can be reached again from its record."""
-    tools.store.put_blob(patch)
-    cost = Cost(cpu_seconds=verdict.cpu_seconds, wall_seconds=verdict.wall_seconds)
-    outcome = f"failure:{verdict.failure.boundary}" if verdict.failure else verdict.reason or "ok"
-    tools.store.charge([tools.entry("verify", task.slug, tools.clock.now(), cost, outcome, verdict.agent)])
+    results.append(await judge_on_record(prepared, name, patch, tools, stage="verify", all_tests=True))
 
 
 def _conclude(task: Task, judged: dict[str, list[Judged]]) -> Verification:
