@@ -118,6 +118,13 @@ class VerifierError(InfrastructureError):
     boundary = "verifier"
 
 
+class UnguardedError(VerifierError):
+    """The tests of a task are such that forgers could pass for solvers: no reward can be given."""
+
+    code = "unguarded"
+    retryable = False
+
+
 class StoreError(InfrastructureError):
     """The database or the blob store could not do its part."""
 

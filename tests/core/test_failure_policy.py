@@ -17,6 +17,7 @@ TABLE = {
     ("sandbox", "sandbox"): Policy(2, "nothing", "trial"),
     ("sandbox", "infrastructure"): Policy(2, "nothing", "trial"),
     ("verifier", "verifier"): Policy(1, "task", "task"),
+    ("verifier", "unguarded"): Policy(1, "task", "task"),
     ("task", "task-definition"): Policy(0, "task", "task"),
     ("store", "store"): Policy(1, "nothing", "run"),
     ("store", "store-locked"): Policy(1, "nothing", "run"),

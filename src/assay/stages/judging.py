@@ -23,8 +23,8 @@ from assay.core.grading import Grade, grade_rounds, second_hearing
 from assay.core.hashing import json_digest, task_digest, tree_digest
 from assay.core.patches import changed_paths
 from assay.core.protection import Shadows, consulted, protection, search_roots
-from assay.core.twins.rounds import hear_again, lay_out
-from assay.errors import InfrastructureError, TaskDefinitionError
+from assay.core.twins.rounds import GUESS_LIMIT, hear_again, lay_out
+from assay.errors import InfrastructureError, TaskDefinitionError, UnguardedError
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
 from assay.model.report import Status, TestReport
@@ -40,7 +40,7 @@ from assay.stages.toolbox import Toolbox, cost_of
 from assay.stages.twins import Mint, Stand
 
 NO_TWINS = Pool()
-WEAVING = 5
+WEAVING = 6
 """Goes up when twins are made otherwise, so that older ones are not used any more."""
 MAX_PATCH_BYTES = 32 * 1024 * 1024
 """No honest change of a task is near it."""
@@ -250,6 +250,11 @@ class _Case:
     seed: str
     runner: Runner
 
+    @property
+    def is_in_process(self) -> bool:
+        """Whether the tests run in one process with the candidate."""
+        return isinstance(self.prepared.stand.runner.framework, TwinMaker)
+
     async def judge(self, *, all_tests: bool) -> Judged:
         """Apply, run, grade."""
         if len(self.patch) > MAX_PATCH_BYTES:
@@ -271,7 +276,19 @@ class _Case:
             rounds, reports = (*rounds, *more), (*reports, *(run.report for run in runs))
             usage = sum((run.usage for run in runs), usage)
             judgement = grade_rounds(task, prepared.pool, rounds, reports)
+        self._demand_guard(judgement)
         return Judged(self._graded(judgement, applied, usage, all_tests=all_tests), reports, rounds)
+
+    def _demand_guard(self, judgement: Grade) -> None:
+        """A reward that a guess would win as well is worth nothing. Nobody is rejected for it."""
+        bound = judgement.twins.guess_bound if judgement.twins else 1.0
+        if judgement.resolved and self.is_in_process and bound > GUESS_LIMIT:
+            raise UnguardedError(
+                f"{self.prepared.task.slug}: whoever makes its tests pass without solving it could not be told from "
+                "whoever solves it: they expect nothing but an exception, a yes or no, or that nothing happens",
+                hint="add a test that expects a computed value, or let the verifier call the candidate from outside "
+                "(docs/puzzles.md)",
+            )
 
     async def _runs(self, rounds: tuple[Round, ...], layer: Path | None) -> list[TestRun]:
         runs: dict[int, TestRun] = {}
@@ -319,7 +336,7 @@ class _Case:
             seed=self.seed,
             pool_sha256=prepared.pool_sha256,
             verifier_sha256=prepared.verifier_sha256,
-            oracle="in-process" if isinstance(prepared.stand.runner.framework, TwinMaker) else "out-of-process",
+            oracle="in-process" if self.is_in_process else "out-of-process",
             **fields,
         )
 

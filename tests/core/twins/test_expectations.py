@@ -127,6 +127,30 @@ def test_an_object_that_equals_everything_turns_the_twin_green() -> None:
     assert outcome(write(data, value.edits), call) == "passed"
 
 
+@pytest.mark.parametrize(
+    ("expectation", "is_riddle"),
+    [
+        ("assert f() == 23", True),
+        ("assert f() == [1]", True),
+        ("assert 'key' in f()", True),
+        ("assert f() == approx(2.5)", True),
+        ("assert f() == True", False),
+        ("assert f() == approx(0)", False),
+        ("assert f() == []", False),
+        ("assert '' in f()", False),
+        ("assert f() is None", False),
+        ("assert f() == g()", False),
+        ("assert f()", False),
+        ("self.assertIn('key', f())", True),
+        ("self.assertRaisesRegex(ValueError, 'no key', f)", True),
+        ("self.assertRaises(ValueError, f)", False),
+    ],
+)
+def test_only_a_value_with_alternatives_is_a_riddle(expectation: str, is_riddle: bool) -> None:
+    _, made = only(f"def test_it(self):\n    {expectation}\n")
+    assert ("value" in {twin.kind for twin in made.twins}) is is_riddle
+
+
 def test_the_expected_exception_becomes_another_one() -> None:
     body = """
     import pytest

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.core.grading import grade_rounds, second_hearing
-from assay.core.twins.rounds import guess_bound, hear_again, lay_out
+from assay.core.twins.rounds import GUESS_LIMIT, guess_bound, hear_again, lay_out
 from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
 from assay.model.report import Status, TestOutcome, TestReport
@@ -37,6 +37,13 @@ def woven(test_id: str, kinds: tuple[str, ...] = ("forced", "value"), *, at_stak
 
 
 POOL = Pool(woven=(woven(A, at_stake=True), woven(B)))
+BOTH = Pool(woven=(woven(A, at_stake=True), woven(B, at_stake=True)))
+
+
+def sealed(value: str) -> Pool:
+    """A seal at stake."""
+    seal = Seal((), {"m": value}, at_stake=True, seen={A: ("m",)})
+    return replace(POOL, woven=(replace(POOL.woven[0], seal=seal), *POOL.woven[1:]))
 
 
 def answer(
@@ -66,9 +73,9 @@ def test_each_function_is_a_twin_in_one_run_of_a_pair_and_itself_in_the_other(se
 def test_few_tests_at_stake_are_run_alone_in_further_pairs() -> None:
     rounds = lay_out(POOL, [A], random.Random(0))
     assert [r.targets for r in rounds] == [(), (), (A,), (A,), (A,), (A,)]
-    assert len(lay_out(POOL, [A, B], random.Random(0))) == 4
-    sealed = replace(POOL.woven[0], seal=Seal((), {"m": "1"}, at_stake=True))
-    assert len(lay_out(replace(POOL, woven=(sealed, *POOL.woven[1:])), [A], random.Random(0))) == 2
+    assert len(lay_out(BOTH, [A, B], random.Random(0))) == 4
+    assert len(lay_out(sealed("23"), [A], random.Random(0))) == 2
+    assert len(lay_out(sealed("1"), [A], random.Random(0))) == 6
 
 
 def test_a_round_knows_what_it_runs() -> None:
@@ -181,14 +188,20 @@ def test_who_is_not_heard_again() -> None:
     assert second_hearing(POOL, grade_rounds(TASK, POOL, rounds, forged), forged) == ()
 
 
+@given(st.integers(0, 2**32), st.lists(st.sampled_from(["forced", "value", "raises", "inverted"]), min_size=1))
+def test_a_riddle_at_stake_is_set_until_no_guess_is_rewarded(seed: int, kinds: list[str]) -> None:
+    pool = Pool(woven=(woven(A, tuple(kinds), at_stake=True), woven(B)))
+    bound = guess_bound(pool, lay_out(pool, [A], random.Random(seed)), [A])
+    assert bound <= GUESS_LIMIT if "value" in kinds else bound == 1.0
+
+
 def test_what_a_blind_guess_is_worth() -> None:
     def bound(pool: Pool, at_stake: list[str]) -> float:
         return guess_bound(pool, lay_out(pool, at_stake, random.Random(0)), at_stake)
 
     assert bound(POOL, [A]) == 1 / 64
-    assert bound(POOL, [A, B]) == 1 / 256
-    assert bound(replace(POOL, woven=(woven(A, ("forced",)), woven(B))), [A]) == 1.0
-    assert bound(replace(POOL, woven=(woven(A, ("forced", "raises")), woven(B, ("raises",)))), [A, B]) == 0.5
+    assert bound(BOTH, [A, B]) == 1 / 256
+    assert bound(POOL, [B]) == 1.0  # its twins are about something that passes at the base
     assert bound(replace(POOL, woven=(woven(B),)), [A]) == 1.0
-    sealed = replace(POOL.woven[0], seal=Seal((), {"m": "1"}, at_stake=True))
-    assert bound(replace(POOL, woven=(sealed, *POOL.woven[1:])), [A]) == 0.0
+    assert bound(sealed("[1, 2]"), [A]) == 0.0
+    assert bound(sealed("False"), [A]) == 1 / 64

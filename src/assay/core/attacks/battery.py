@@ -8,6 +8,7 @@ from assay.core.attacks import (
     evading,
     exits,
     forgery,
+    habits,
     interpreter,
     oracle,
     runner,
@@ -29,6 +30,7 @@ BATTERY: tuple[Attack, ...] = (
     *oracle.ATTACKS,
     *interpreter.ATTACKS,
     *selective.ATTACKS,
+    *habits.ATTACKS,
     *sealed.ATTACKS,
     *evading.ATTACKS,
 )

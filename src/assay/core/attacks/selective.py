@@ -196,16 +196,21 @@ def is_real(item, call):
 """
 
 
-def _forger(rule: str, target: Target) -> Files | NotApplicable:
-    if not target.entry:
-        return NO_SOURCE
+def shown_tests(target: Target) -> list[str]:
+    """The names of test functions that the base shows."""
     shown = set()
     for path in target.tests:
         module = parse(target.base[path])
         nodes = ast.walk(module) if module is not None else iter(())
         shown |= {n.name for n in nodes if isinstance(n, ast.FunctionDef) and n.name.startswith("test")}
+    return sorted(shown)
+
+
+def _forger(rule: str, target: Target) -> Files | NotApplicable:
+    if not target.entry:
+        return NO_SOURCE
     words = set(target.prompt.replace("`", " ").replace("'", " ").replace('"', " ").split())
-    text = FORGER % (repr(sorted(shown)), repr(sorted(words)), rule.strip("\n"))
+    text = FORGER % (repr(shown_tests(target)), repr(sorted(words)), rule.strip("\n"))
     return {target.entry: at_top(target.base[target.entry], guarded(text))}
 
 

@@ -51,7 +51,7 @@ def design(library: Library, read: Callable[[str], bytes | None], test_id: str, 
         return None
     holds, fails = _sentinels(text, examples[-1], draw)
     changed = [
-        Twin("value", place + 1, (edit, holds))
+        Twin("value", place + 1, (edit, holds), at_stake=True)
         for place, edit in _changes(text, examples, draw)
         if edit.end <= holds.start
     ]

@@ -1,7 +1,10 @@
 """The places where a test says what it expects, and how each of them is made wrong.
 
 `value` changes the expected value (an object that equals everything passes it, an honest one does not), `raises` the
-expected exception or warning, `inverted` turns a condition round where there is no value to change.
+expected exception or warning, `inverted` turns a condition round, or changes a value that has hardly an alternative.
+
+Only `value` is a riddle: a candidate that fails an inverted test passes the test itself, and who knows which exception
+a library raises knows it for every test.
 """
 
 from __future__ import annotations
@@ -54,6 +57,7 @@ INVERSES |= {there: here for here, there in INVERSES.items()} | {
 }
 RAISES = frozenset({"raises", "assertRaises", "assertRaisesRegex", "assertRaisesRegexp", "assert_raises"})
 WARNS = frozenset({"warns", "assertWarns", "assertWarnsRegex"})
+REGEX = frozenset({"assertRaisesRegex", "assertRaisesRegexp", "assertWarnsRegex"})
 ERRORS = ("KeyError", "ValueError", "TypeError", "IndexError", "AttributeError", "OSError", "RuntimeError")
 COMMON = ("ValueError", "TypeError", "UserWarning", "DeprecationWarning")
 WARNINGS = ("UserWarning", "DeprecationWarning", "RuntimeWarning", "FutureWarning", "SyntaxWarning")
@@ -120,7 +124,9 @@ class _Finder:
         if isinstance(test.ops[0], ast.Eq):
             edits = self._equal(test.left, right, test.lineno)
             if edits:
-                yield "value", edits
+                yield self._kind(edits), edits
+        elif isinstance(test.ops[0], ast.In) and is_pure(test.left):
+            yield from self._spoiled(test.left, test.lineno)
         gap_start, gap_end = self._source.span(test.left)[1], self._source.span(right)[0]
         here, there = OPPOSITES[type(test.ops[0])]
         gap = self._source.text(gap_start, gap_end)
@@ -128,6 +134,16 @@ class _Finder:
         if match and "#" not in gap:
             at = gap_start + len(gap[: match.start()].encode())
             yield "inverted", (Edit(at, at + len(match.group().encode()), there),)
+
+    def _spoiled(self, node: ast.expr, line: int) -> Iterator[tuple[Kind, tuple[Edit, ...]]]:
+        edits = self._literals.spoil(node, line)
+        if edits:
+            yield self._kind(edits), edits
+
+    def _kind(self, edits: tuple[Edit, ...]) -> Kind:
+        """What a changed value is worth: one of two, or brackets around whatever stands there, is no riddle."""
+        put_around = all(edit.start == edit.end for edit in edits)
+        return "inverted" if put_around or self._literals.spoiled_a_guess else "value"
 
     def _equal(self, left: ast.expr, right: ast.expr, line: int) -> tuple[Edit, ...]:
         """Edits of the side that is the expectation: written down whole, or next to it; else the right one, wrapped."""
@@ -144,8 +160,10 @@ class _Finder:
         if EQUAL.fullmatch(name) and len(call.args) >= 2:
             edits = self._equal(call.args[0], call.args[1], call.lineno)
             if edits:
-                yield "value", edits
+                yield self._kind(edits), edits
         elif name in INVERSES and isinstance(call.func, ast.Attribute):
+            if name == "assertIn" and len(call.args) >= 2 and is_pure(call.args[0]):
+                yield from self._spoiled(call.args[0], call.lineno)
             _, end = self._source.span(call.func)
             yield "inverted", (Edit(end - len(name), end, INVERSES[name]),)
         elif name in RAISES | WARNS:
@@ -153,17 +171,17 @@ class _Finder:
         else:
             edits = self._through_assistant(call)
             if edits:
-                yield "value", edits
+                yield self._kind(edits), edits
 
     def _raises(self, call: ast.Call) -> Iterator[tuple[Kind, tuple[Edit, ...]]]:
         name = callee(call)
         if name not in RAISES | WARNS:
             return
-        for keyword in call.keywords:
-            if keyword.arg == "match":
-                edits = self._literals.spoil(keyword.value, call.lineno)
-                if edits:
-                    yield "value", edits
+        texts = [k.value for k in call.keywords if k.arg in ("match", "expected_regex")]
+        if name in REGEX:
+            texts += call.args[1:2]
+        for text in texts:
+            yield from self._spoiled(text, call.lineno)
         if call.args:
             start, end = self._source.span(call.args[0])
             other = self._other(self._source.text(start, end), WARNINGS if name in WARNS else ERRORS)

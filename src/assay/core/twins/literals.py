@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.core.twins.cases import Case
 from assay.core.twins.text import Source
-from assay.core.twins.values import wrong
+from assay.core.twins.values import is_guessable, wrong
 from assay.model.twin import Edit
 
 VALUE_MAKERS = frozenset(
@@ -38,6 +38,8 @@ class Literals:
 
     def __init__(self, source: Source, case: Case, draw: random.Random) -> None:
         self._source, self._case, self._draw = source, case, draw
+        self.spoiled_a_guess = False
+        """Whether the value that was spoiled last has hardly an alternative."""
 
     def spoil(self, node: ast.expr, line: int, depth: int = 0) -> tuple[Edit, ...]:
         """Edits after which this expected value is another one; none when no literal is behind it."""
@@ -46,16 +48,22 @@ class Literals:
         match node:
             case ast.Constant():
                 edits = self._constant(node)
+                self.spoiled_a_guess = is_guessable(node.value)
             case ast.UnaryOp(op=ast.USub() | ast.UAdd()):
                 edits = self.spoil(node.operand, line, depth + 1)
             case ast.List() | ast.Tuple() | ast.Set():
                 edits = self._display(node, line, depth)
+                self.spoiled_a_guess = not node.elts
             case ast.Dict():
                 edits = self._dict(node, line, depth)
+                self.spoiled_a_guess = not node.keys
             case ast.BinOp():
                 edits = self.spoil(node.right, line, depth + 1) or self.spoil(node.left, line, depth + 1)
+                self.spoiled_a_guess = False
             case ast.Call():
                 edits = self._call(node, line, depth)
+                given = len(node.args) + len(node.keywords)
+                self.spoiled_a_guess = not given or (given == 1 and self.spoiled_a_guess)
             case ast.Name():
                 edits = self._name(node.id, line, depth)
             case _:

@@ -13,13 +13,15 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from assay.core.twins.cases import stem
-from assay.core.twins.seals import plain_value
+from assay.core.twins.values import is_guessable, plain_value
 from assay.model.report import OPAQUE, Status, TestOutcome, TestReport
 from assay.model.twin import Edit, Pool, Round, Seal, Twin, Woven
 
 GUESSES_WANTED = 6
 """Coins that a blind guess must win: below it the functions at stake are run alone in further pairs of runs."""
-AT_STAKE_SHARE = 2 / 3
+GUESS_LIMIT = 2.0**-GUESSES_WANTED
+"""The greatest `guess_bound` with which a verdict may reward anybody."""
+RIDDLE_SHARE = 2 / 3
 FORCED_SHARE = 1 / 4
 
 
@@ -28,11 +30,10 @@ def lay_out(pool: Pool, fail_to_pass: Collection[str], draw: random.Random) -> t
     more: each pair of runs is two more coins to win for each of them.
     """
     rounds = list(_pair(pool.woven, set(fail_to_pass), draw, ()))
-    at_stake = [w for w in pool.woven if w.twins and set(w.ids) & set(fail_to_pass)]
-    if at_stake and not any(w.seal and w.seal.at_stake for w in at_stake):
-        alone = tuple(sorted({i.partition("[")[0] for w in at_stake for i in w.ids}))
-        for _ in range(math.ceil(GUESSES_WANTED / (2 * len(at_stake))) - 1):
-            rounds += _pair(at_stake, set(fail_to_pass), draw, alone, known=rounds)
+    riddles = [w for w in pool.woven if set(w.ids) & set(fail_to_pass) and any(_is_riddle(t) for t in w.twins)]
+    alone = tuple(sorted({i.partition("[")[0] for w in riddles for i in w.ids}))
+    while riddles and guess_bound(pool, rounds, fail_to_pass) > GUESS_LIMIT:
+        rounds += _pair(riddles, set(fail_to_pass), draw, alone, known=rounds)
     if pool.plain:
         files = tuple(sorted({i.partition("::")[0] for i in pool.plain}))
         rounds.append(Round({}, files, woven=False))
@@ -51,16 +52,29 @@ def hear_again(pool: Pool, ids: Collection[str], draw: random.Random) -> tuple[R
 
 
 def guess_bound(pool: Pool, rounds: Sequence[Round], fail_to_pass: Collection[str]) -> float:
-    """The probability that whoever forges all tests at stake wins every coin of these runs. Twins that run to their end
-    and fail there do not count: their last line gives them away to those who look. All that differ in the awaited
-    exception count as one guess: who knows which exception the library raises knows it everywhere.
+    """The probability that whoever forges all tests at stake wins every coin of these runs; 0.0 when one of them is
+    sealed, so that there is nothing to guess. Only twins that are riddles count, and only where the base fails:
+    `forced` gives itself away by its last line, `raises` to those who know which exception the library raises,
+    `inverted` to those who turn whatever they do not know, passed or failed; and what passes at the base needs no
+    forger.
     """
     at_stake = [w for w in pool.woven if set(w.ids) & set(fail_to_pass)]
-    if any(w.seal and w.seal.at_stake for w in at_stake):
+    if any(_is_sealed(w, fail_to_pass) for w in at_stake):
         return 0.0
-    kinds = [w.twins[r.choices[w.key]].kind for r in rounds for w in at_stake if w.key in r.choices and not r.again]
-    guessed_once = 0.5 if "raises" in kinds else 1.0
-    return round(guessed_once * 0.25 ** sum(kind not in ("forced", "raises") for kind in kinds), 9)
+    drawn = [w.twins[r.choices[w.key]] for r in rounds for w in at_stake if w.key in r.choices and not r.again]
+    return round(0.25 ** sum(_is_riddle(twin) for twin in drawn), 9)
+
+
+def _is_riddle(twin: Twin) -> bool:
+    return twin.kind == "value" and twin.at_stake
+
+
+def _is_sealed(woven: Woven, fail_to_pass: Collection[str]) -> bool:
+    seal = woven.seal
+    if seal is None or not seal.at_stake:
+        return False
+    marks = {m for i in woven.ids if i in fail_to_pass for m in seal.seen.get(seal.names.get(i, i), ())}
+    return any(not is_guessable(plain_value(seal.expected[m])) for m in marks if m in seal.expected)
 
 
 def _pair(
@@ -74,21 +88,21 @@ def _pair(
     for one in woven:
         if one.twins:
             used = {r.choices[one.key] for r in known if one.key in r.choices}
-            pair[draw.randrange(2)][one.key] = _pick(one, bool(set(one.ids) & fail_to_pass), used, draw)
+            share = 0.0 if not set(one.ids) & fail_to_pass else RIDDLE_SHARE if not targets else 1.0
+            pair[draw.randrange(2)][one.key] = _pick(one, share, used, draw)
     return Round(pair[0], targets), Round(pair[1], targets)
 
 
-def _pick(woven: Woven, matters: bool, used: set[int], draw: random.Random) -> int:
-    """Where the change shows, the expectation that it is about comes first, again if need be: a twin that only fails at
-    its end is no riddle. Elsewhere any.
+def _pick(woven: Woven, riddle_share: float, used: set[int], draw: random.Random) -> int:
+    """Where the change shows (`riddle_share` above 0), the expectation that it is about in this share of all cases,
+    again if need be. Elsewhere any.
     """
     places = list(range(len(woven.twins)))
     changed = [n for n in places if woven.twins[n].kind != "forced"]
-    if matters and changed:
-        fresh = [n for n in changed if n not in used] or changed
-        at_stake = [n for n in fresh if woven.twins[n].at_stake]
-        heart = at_stake and (len(fresh) == len(at_stake) or draw.random() < AT_STAKE_SHARE)
-        return draw.choice(at_stake if heart else fresh)
+    if riddle_share and changed:
+        riddles = [n for n in changed if _is_riddle(woven.twins[n])]
+        chosen = riddles if riddles and draw.random() < riddle_share else changed
+        return draw.choice([n for n in chosen if n not in used] or chosen)
     forced = [n for n in places if n not in changed]
     return draw.choice(forced if forced and (not changed or draw.random() < FORCED_SHARE) else changed or places)
 

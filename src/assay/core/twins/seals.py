@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from assay.core.twins.cases import Case
 from assay.core.twins.literals import Literals, callee
 from assay.core.twins.text import Source
+from assay.core.twins.values import is_guessable, plain_value
 from assay.model.twin import Edit, Seal
 
 SEE = "__import__('assay_report').see"
@@ -41,22 +42,19 @@ class _Comparison:
 
 def seal_of(source: Source, case: Case, lines_at_stake: Collection[int] | None, draw: random.Random) -> Seal | None:
     """The sealed form of a test; None when it holds nothing that can be sealed. Without lines every one is at stake:
-    the test does not get as far as its own body without the change.
+    the test does not get as far as its own body without the change. A value that can be guessed is no stake.
     """
     finder = _Finder(source, case, draw)
-    sealed = [comparison.line for comparison in finder.comparisons() if finder.seal(comparison)]
+    weighty: set[int] = set()
+    for comparison in finder.comparisons():
+        known = set(finder.expected)
+        if finder.seal(comparison):
+            texts = [text for mark, text in finder.expected.items() if mark not in known]
+            weighty |= {comparison.line for text in texts if not is_guessable(plain_value(text))}
     if not finder.expected:
         return None
-    at_stake = lines_at_stake is None or bool(set(sealed) & set(lines_at_stake))
+    at_stake = bool(weighty if lines_at_stake is None else weighty & set(lines_at_stake))
     return Seal(tuple(finder.edits), finder.expected, at_stake=at_stake)
-
-
-def plain_value(text: str) -> object:
-    """The value of a literal's source. Raises ValueError when it is none."""
-    try:
-        return ast.literal_eval(text)
-    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError("no literal") from error
 
 
 class _Finder:

@@ -6,6 +6,7 @@ and a wrong number is a neighbour.
 
 from __future__ import annotations
 
+import ast
 import math
 import random
 import re
@@ -16,6 +17,26 @@ WORD = re.compile(r"[A-Za-z]+")
 MANY_WORDS = 2
 WORDS_SHARE = 0.5
 WORDS = ("value", "name", "item", "text", "data", "key")
+
+
+def plain_value(text: str) -> object:
+    """The value of a literal's source. Raises ValueError when it is none."""
+    try:
+        return ast.literal_eval(text)
+    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError("no literal") from error
+
+
+def is_guessable(value: object) -> bool:
+    """Whether a value has so few alternatives that it can be told from what is wrong: a boolean, None, 0, 1, nothing.
+
+    Where the base computes True and a test fails, False is expected, and no twin can hide that.
+    """
+    return (
+        value is None
+        or value in (0, 1, -1)
+        or (isinstance(value, str | bytes | list | tuple | dict | set) and not value)
+    )
 
 
 def wrong(value: object, draw: random.Random) -> object | None:

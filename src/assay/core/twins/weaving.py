@@ -69,7 +69,8 @@ def _weave(source: Source, case: Case, first_line: int | None, draw: random.Rand
     changes = [] if _generated(case) else changes_of(source, case, draw)
     at_stake, others = _ordered([c for c in changes if _apart(c.edits, holds)], first_line, draw)
     chosen = [*at_stake, *others][:MAX_CHANGED]
-    twins = [Twin(c.kind, c.line, (*c.edits, holds), at_stake=c in at_stake) for c in chosen]
+    # Where nothing is known of the base, it does not get as far as the test's own body: all is at stake.
+    twins = [Twin(c.kind, c.line, (*c.edits, holds), at_stake=first_line is None or c in at_stake) for c in chosen]
     forced = Twin("forced", case.function.end_lineno or 0, (fails,))
     lines = None if first_line is None else {c.line for c in at_stake}
     seal = None if _generated(case) else seal_of(source, case, lines, draw)
