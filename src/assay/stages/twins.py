@@ -55,6 +55,14 @@ class Stand:
         state = self.hidden[path] if path in self.hidden else self.base.get(path)
         return state.data if state and state.mode != "120000" else None
 
+    def read_test(self, path: str) -> bytes | None:
+        """A file that no candidate can have changed: only such a one can be woven."""
+        framework, task = self.runner.framework, self.task.assay
+        ours = path in self.hidden or path in task.test_files
+        if ours or framework.is_test_file(path, self.base) or framework.is_support_file(path, self.base):
+            return self.read(path)
+        return None
+
     async def run(self, pool: Pool, chosen: Round, candidate: Path | None) -> TestRun:
         """One run of a verdict, with its woven files in a layer that goes away with it."""
         alone = bool(chosen.targets) and "::" in chosen.targets[0]
@@ -104,7 +112,7 @@ class Mint:
             return Pool()
         traces = {i: o.frames for i, o in base.report.outcomes.items() if o.frames}
         counted = [*task.fail_to_pass, *task.pass_to_pass]
-        woven, missing = framework.design(self.stand.read, counted, traces, self.draw)
+        woven, missing = framework.design(self.stand.read_test, counted, traces, self.draw)
         self._missing = missing
         at_stake = set(task.fail_to_pass)
         sealable = [w if at_stake & set(w.ids) else replace(w, seal=None) for w in woven]

@@ -245,6 +245,19 @@ def test_every_row_of_a_parametrised_test_is_spoilt() -> None:
     assert '("a", ' in changed
 
 
+def test_tests_imported_from_a_package_below_a_folder_that_is_none_are_found() -> None:
+    files = {
+        "tests/pack/test_a.py": b"class TestA:\n    def test_it(self):\n        assert int('2') == 2\n\n"
+        b"def test_alone():\n    assert int('3') == 3\n",
+        "tests/pack/test_b.py": b"from pack.test_a import TestA, test_alone\n\nclass TestB(TestA):\n    pass\n",
+    }
+    ids = [f"tests/pack/test_{name}" for name in ("b.py::TestB::test_it", "b.py::TestA::test_it", "b.py::test_alone")]
+    woven, missing = design(Library(files.get), ids, {}, random.Random(0))
+    assert missing == {}
+    assert {one.path for one in woven} == {"tests/pack/test_a.py"}
+    assert sorted(i for one in woven for i in one.ids) == sorted(ids)
+
+
 def test_tests_inherited_from_another_file_are_found() -> None:
     files = {
         "tests/__init__.py": b"class Mixin:\n    def test_a(self):\n        assert 1 + 1 == 2\n",

@@ -175,6 +175,21 @@ def test_a_second_hearing_can_be_forged_no_easier_than_the_first(seed: int) -> N
     assert grade_rounds(TASK, POOL, (*rounds, *more), (*reports, *again)).reason == "tampered"
 
 
+def test_what_is_judged_alone_stays_so_when_another_parameter_of_it_is_heard_again() -> None:
+    one, two = f"{B}[1]", f"{B}[2]"
+    pool = Pool(woven=(woven(A, at_stake=True),), plain=(one,))
+    task = TASK.model_copy(update={"pass_to_pass": (one, two)})
+    rounds = lay_out(pool, [A], random.Random(0))
+    more = hear_again(pool, (two,), random.Random(0))
+
+    def report(chosen: Round) -> TestReport:
+        twin = bool(chosen.choices) and chosen.woven
+        all_ids = [i for i in (A, one, two) if chosen.runs(i)]
+        return TestReport({i: TestOutcome(Status.FAILED if twin and i == A else Status.PASSED) for i in all_ids})
+
+    assert grade_rounds(task, pool, (*rounds, *more), [report(r) for r in (*rounds, *more)]).resolved
+
+
 def test_who_is_not_heard_again() -> None:
     rounds = lay_out(POOL, [A], random.Random(0))
     for broken, pool in (

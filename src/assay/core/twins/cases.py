@@ -64,20 +64,34 @@ class Library:
         place = _Place(path, source.tree, ())
         for name in names[:-1]:
             inner = _last(place.scope, name, ast.ClassDef)
-            if not isinstance(inner, ast.ClassDef):
+            if isinstance(inner, ast.ClassDef):
+                place = _Place(path, inner, (*place.scopes, inner))
+                continue
+            imported = self._base(path, ast.Name(name), 0) if isinstance(place.scope, ast.Module) else None
+            if imported is None:
                 return None
-            place = _Place(path, inner, (*place.scopes, inner))
+            place = imported
         return self._inherited(place, names[-1], depth=0)
 
     def _inherited(self, place: _Place, name: str, *, depth: int) -> Case | None:
         function = _last(place.scope, name, ast.FunctionDef | ast.AsyncFunctionDef)
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             return Case(place.path, function, place.scopes)
-        if isinstance(place.scope, ast.Module) or depth > MAX_DEPTH:
+        if depth > MAX_DEPTH:
             return None
+        if isinstance(place.scope, ast.Module):
+            return self._imported_function(place.path, place.scope, name, depth)
         for base in place.scope.bases:
             parent = self._base(place.path, base, depth)
             case = self._inherited(parent, name, depth=depth + 1) if parent else None
+            if case:
+                return case
+        return None
+
+    def _imported_function(self, path: str, tree: ast.Module, name: str, depth: int) -> Case | None:
+        for other in self._imported(path, tree, ast.Name(name)):
+            source = self.source(other)
+            case = self._inherited(_Place(other, source.tree, ()), name, depth=depth + 1) if source else None
             if case:
                 return case
         return None
@@ -99,11 +113,14 @@ class Library:
 
     def _imported(self, path: str, tree: ast.Module, base: ast.expr) -> Iterator[str]:
         wanted = base.value.id if isinstance(base, ast.Attribute) and isinstance(base.value, ast.Name) else None
-        folder = path.rpartition("/")[0]
+        parents = path.split("/")[:-1]
+        # Whatever is above may be on the path: where pytest found the top of the package, or was told to look.
+        folders = ["", *("/".join(parents[:n]) + "/" for n in range(len(parents), 0, -1))]
         for statement in _statements(tree.body):
             if isinstance(statement, ast.ImportFrom):
                 names = {alias.asname or alias.name: alias.name for alias in statement.names}
-                above = folder.split("/")[: len(folder.split("/")) - (statement.level - 1)] if statement.level else []
+                level = statement.level
+                above = parents[: len(parents) - (level - 1)] if level else []
                 stem = "/".join([*[p for p in above if p], *(statement.module or "").split(".")]).strip("/")
                 inner = names.get(wanted or "")
                 stems = [f"{stem}/{inner}".strip("/")] if inner else [stem] if wanted is None else []
@@ -112,7 +129,7 @@ class Library:
             else:
                 continue
             for found in stems:
-                for prefix in ("", f"{folder}/"):
+                for prefix in folders:
                     for ending in (".py", "/__init__.py"):
                         candidate = f"{prefix}{found}{ending}".lstrip("/")
                         if candidate != path and self.source(candidate):

@@ -156,7 +156,7 @@ def read_rounds(
     `counted` are the tests of the lists, `others` ids that count for nothing, `volatile` stems of ids that change.
     """
     reader = _Reader(pool, list(counted), set(others), set(volatile))
-    reader.heard_again = {i for i in counted for r in rounds if r.again and r.runs(i)}
+    reader.heard_again = {i for i in counted for r in rounds if r.again and r.runs(i)} - set(pool.plain)
     for chosen, report in zip(rounds, reports, strict=True):
         reader.take(chosen, report)
     return reader.conclude()
