@@ -390,6 +390,18 @@ def test_a_task_that_the_reference_does_not_solve_is_not_attacked(project: Path,
     assert verdict["failure"]["boundary"] == "verifier"
 
 
+def test_a_task_that_a_guess_would_solve_rewards_nobody(project: Path, task: Path, tmp_path: Path) -> None:
+    weak = tmp_path / task.name
+    subprocess.run(["cp", "-a", str(task), str(weak)], check=True)
+    hidden = weak / "tests" / "files" / "tests" / "test_temper.py"
+    hidden.write_text(hidden.read_text().replace("== 273.15", "!= 273"))
+    oracle, nop, *_ = assay(project, "verify", str(weak), "--json", check=(4,))
+    assert (oracle["resolved"], oracle["failure"]["kind"]) == (None, "unguarded")
+    assert (nop["resolved"], nop["failure"]) == (False, None)
+    summary = assay(project, "attack", str(weak), "--only", "sitecustomize", "--json", check=(4,))[-1]
+    assert (summary["attacks"], summary["failure"]["kind"]) == (0, "unguarded")
+
+
 def test_a_list_that_is_not_true_is_told(project: Path, task: Path, tmp_path: Path) -> None:
     moved = tmp_path / task.name
     subprocess.run(["cp", "-a", str(task), str(moved)], check=True)

@@ -52,7 +52,7 @@ def _guess(bound: float) -> str:
     if bound == 0.0:
         return ""
     if bound == 1.0:
-        return "nothing guards the tests at stake: do not train on this task"
+        return "nothing guards the tests at stake: nobody is rewarded here"
     return f"a blind guess gets through once in {round(1 / bound):,} times"
 
 
@@ -82,8 +82,6 @@ def _details(verdict: Verdict) -> None:
         output.text_line(f"    → {verdict.failure.hint}")
     if verdict.twins is not None:
         output.text_line("; ".join(filter(None, (f"    {_twins(verdict.twins)}", _guess(verdict.twins.guess_bound)))))
-    elif verdict.oracle == "in-process":
-        output.text_line(f"    {_guess(1.0)}")
     if verdict.oracle == "out-of-process":
         output.text_line("    judged from outside the candidate's process")
     for sign in (*verdict.tamper[:5], *verdict.problems[:5]):

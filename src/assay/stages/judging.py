@@ -284,8 +284,8 @@ class _Case:
         bound = judgement.twins.guess_bound if judgement.twins else 1.0
         if judgement.resolved and self.is_in_process and bound > GUESS_LIMIT:
             raise UnguardedError(
-                f"{self.prepared.task.slug}: whoever makes its tests pass without solving it could not be told from "
-                "whoever solves it: they expect nothing but an exception, a yes or no, or that nothing happens",
+                "the tests at stake expect nothing but an exception, a yes or no, or that nothing happens, so that "
+                "whoever forges their outcome could not be told from whoever solves the task",
                 hint="add a test that expects a computed value, or let the verifier call the candidate from outside "
                 "(docs/puzzles.md)",
             )
