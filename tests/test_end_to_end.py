@@ -212,8 +212,8 @@ def task(project: Path) -> Path:
     return next((project / "tasks").iterdir())
 
 
-def verdict_on(task: Path, patch: bytes) -> dict[str, Any]:
-    project = task.parents[1]
+def verdict_on(task: Path, patch: bytes, project: Path | None = None) -> dict[str, Any]:
+    project = project or task.parents[1]
     (project / "candidate.patch").write_bytes(patch)
     found = assay(project, "verify", str(task), "--patch", "candidate.patch", "--json", check=(0, 1))[0]
     assert found["failure"] is None
@@ -390,16 +390,24 @@ def test_a_task_that_the_reference_does_not_solve_is_not_attacked(project: Path,
     assert verdict["failure"]["boundary"] == "verifier"
 
 
-def test_a_task_that_a_guess_would_solve_rewards_nobody(project: Path, task: Path, tmp_path: Path) -> None:
+def test_a_task_that_a_guess_would_solve_rewards_plain_changes_only(project: Path, task: Path, tmp_path: Path) -> None:
     weak = tmp_path / task.name
     subprocess.run(["cp", "-a", str(task), str(weak)], check=True)
     hidden = weak / "tests" / "files" / "tests" / "test_temper.py"
     hidden.write_text(hidden.read_text().replace("== 273.15", "!= 273"))
-    oracle, nop, *_ = assay(project, "verify", str(weak), "--json", check=(4,))
-    assert (oracle["resolved"], oracle["failure"]["kind"]) == (None, "unguarded")
-    assert (nop["resolved"], nop["failure"]) == (False, None)
-    summary = assay(project, "attack", str(weak), "--only", "sitecustomize", "--json", check=(4,))[-1]
-    assert (summary["attacks"], summary["failure"]["kind"]) == (0, "unguarded")
+    oracle, nop, *_ = assay(project, "verify", str(weak), "--json")
+    assert (oracle["resolved"], oracle["twins"]["guess_bound"], nop["resolved"]) == (True, 1.0, False)
+
+    honest = diff("temper.py", "return celsius + 273", "return (lambda x: x + 273.15)(celsius)")
+    assert verdict_on(weak, honest.encode(), project)["resolved"] is True
+    reaching = diff("temper.py", "return celsius + 273", "return eval('celsius + 273.15')")
+    (project / "candidate.patch").write_text(reaching)
+    [found] = assay(project, "verify", str(weak), "--patch", "candidate.patch", "--json", check=(4,))
+    assert (found["resolved"], found["failure"]["kind"]) == (None, "unguarded")
+    assert "temper.py:" in found["failure"]["message"]
+    only = [word for name in ("turns-all-unseen-tests", "forges-unseen-tests") for word in ("--only", name)]
+    summary = assay(project, "attack", str(weak), *only, "--json")[-1]
+    assert (summary["attacks"], summary["accepted"]) == (2, 0)
 
 
 def test_a_list_that_is_not_true_is_told(project: Path, task: Path, tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class VerifierError(InfrastructureError):
 
 
 class UnguardedError(VerifierError):
-    """The tests of a task are such that forgers could pass for solvers: no reward can be given."""
+    """The tests of a task are such that this candidate could be a forger as well as a solver: no reward."""
 
     code = "unguarded"
     retryable = False

@@ -52,7 +52,7 @@ def _guess(bound: float) -> str:
     if bound == 0.0:
         return ""
     if bound == 1.0:
-        return "nothing guards the tests at stake: nobody is rewarded here"
+        return "no twin guards the tests at stake: only changes that cannot but compute are rewarded"
     return f"a blind guess gets through once in {round(1 / bound):,} times"
 
 

@@ -11,7 +11,9 @@ AttackStatus = Literal["accepted", "rejected", "not-applicable", "no-verdict"]
 
 
 class AttackResult(Frozen):
-    """One attack on one task. Only a verdict counts as rejected: neither a failure nor an attack that was not made."""
+    """One attack on one task. Only a verdict counts as rejected, and a reward that is refused because the change could
+    be a forgery (`unguarded`): neither another failure nor an attack that was not made.
+    """
 
     task: str
     attack: str

@@ -17,7 +17,7 @@ from assay.core.attacks.battery import BATTERY, BY_NAME
 from assay.core.attacks.planting import Attack, NotApplicable
 from assay.core.attacks.target import Target, target_of
 from assay.core.hashing import task_digest
-from assay.errors import InfrastructureError, InputError
+from assay.errors import InfrastructureError, InputError, UnguardedError
 from assay.model.attack import AttackResult, AttackRun
 from assay.model.event import Attacked, OnEvent, Stage
 from assay.model.failure import Failure
@@ -116,16 +116,19 @@ class _Siege:
         }
         patch = await self.tools.patches.diff(changes_between(base, changed))
         verdict = await self._judge(f"attack:{attack.name}", patch)
-        status = "no-verdict" if verdict.failure else "accepted" if verdict.resolved else "rejected"
+        # No reward on purpose is no lack of a verdict: the attack was recognised.
+        failure = verdict.failure if verdict.failure and verdict.failure.kind != UnguardedError.code else None
+        status = "no-verdict" if failure else "accepted" if verdict.resolved else "rejected"
+        reason = UnguardedError.code if verdict.failure and not failure else verdict.reason
         return self._result(
             attack,
             status=status,
-            reason=f"{verdict.failure.boundary}: {verdict.failure.message}" if verdict.failure else verdict.reason,
+            reason=f"{failure.boundary}: {failure.message}" if failure else reason,
             patch_sha256=hashlib.sha256(patch).hexdigest(),
             dropped_paths=verdict.dropped_paths,
             problems=verdict.problems,
             tamper=verdict.tamper,
-            failure=verdict.failure,
+            failure=failure,
             wall_seconds=verdict.wall_seconds,
             cpu_seconds=verdict.cpu_seconds,
         )

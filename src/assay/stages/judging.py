@@ -22,6 +22,7 @@ from assay.core.failure_policy import policy
 from assay.core.grading import Grade, grade_rounds, second_hearing
 from assay.core.hashing import json_digest, task_digest, tree_digest
 from assay.core.patches import changed_paths
+from assay.core.plain_changes import reach
 from assay.core.protection import Shadows, consulted, protection, search_roots
 from assay.core.twins.rounds import GUESS_LIMIT, hear_again, lay_out
 from assay.errors import InfrastructureError, TaskDefinitionError, UnguardedError
@@ -276,16 +277,18 @@ class _Case:
             rounds, reports = (*rounds, *more), (*reports, *(run.report for run in runs))
             usage = sum((run.usage for run in runs), usage)
             judgement = grade_rounds(task, prepared.pool, rounds, reports)
-        self._demand_guard(judgement)
+        self._demand_guard(judgement, applied)
         return Judged(self._graded(judgement, applied, usage, all_tests=all_tests), reports, rounds)
 
-    def _demand_guard(self, judgement: Grade) -> None:
-        """A reward that a guess would win as well is worth nothing. Nobody is rejected for it."""
+    def _demand_guard(self, judgement: Grade, applied: Applied) -> None:
+        """Where a guess would win, only a change that cannot but compute is rewarded. Nobody is rejected for it."""
         bound = judgement.twins.guess_bound if judgement.twins else 1.0
-        if judgement.resolved and self.is_in_process and bound > GUESS_LIMIT:
+        if not judgement.resolved or not self.is_in_process or bound <= GUESS_LIMIT:
+            return
+        if way_out := reach(applied.kept):
             raise UnguardedError(
-                "the tests at stake expect nothing but an exception, a yes or no, or that nothing happens, so that "
-                "whoever forges their outcome could not be told from whoever solves the task",
+                "the tests at stake expect no computed value (an exception, a yes or no, that nothing happens), so "
+                f"that only a change that computes can be told from a forgery, and this one does more: {way_out}",
                 hint="add a test that expects a computed value, or let the verifier call the candidate from outside "
                 "(docs/puzzles.md)",
             )

@@ -7,7 +7,7 @@ layer above it, so that nothing the candidate wrote can stand in their place. No
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from assay.errors import PrerequisiteError, VerifierError
 from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment
 from assay.model.report import TestReport
 from assay.model.sandbox import MIB, Command, ExecResult, Limits, Mount, SandboxSpec, Usage
-from assay.model.tree import FileChange, FileState
+from assay.model.tree import FileChange
 from assay.ports.framework import Framework, Selection
 from assay.ports.layers import Layers
 from assay.ports.sandbox import Sandbox
@@ -36,6 +36,8 @@ class Applied:
     """Paths that the patch changed and that were restored, each with the reason."""
     problem: str = ""
     usage: Usage = field(default_factory=Usage)
+    kept: tuple[FileChange, ...] = ()
+    """What is in the layer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +79,8 @@ class Runner:
                 return Applied(layer=None, problem=_apply_problem(result), usage=result.usage)
             changes = await session.changes(REPO_ROOT)
         kept, dropped = _filter(changes, is_protected)
-        layer = await self.layers.put(kept) if kept else None
-        return Applied(layer=layer, dropped=dropped, usage=result.usage)
+        layer = await self.layers.put({change.path: change.new for change in kept}) if kept else None
+        return Applied(layer=layer, dropped=dropped, usage=result.usage, kept=kept)
 
     async def test(
         self,
@@ -133,16 +135,15 @@ def stack(
 
 def _filter(
     changes: Sequence[FileChange], is_protected: Callable[[str], str]
-) -> tuple[Mapping[str, FileState | None], tuple[tuple[str, str], ...]]:
-    kept: dict[str, FileState | None] = {}
-    dropped = []
+) -> tuple[tuple[FileChange, ...], tuple[tuple[str, str], ...]]:
+    kept, dropped = [], []
     for change in changes:
         why = "a link that leads out of the repository" if _leaves_tree(change) else is_protected(change.path)
         if why:
             dropped.append((change.path, why))
         else:
-            kept[change.path] = change.new
-    return kept, tuple(dropped)
+            kept.append(change)
+    return tuple(kept), tuple(dropped)
 
 
 def _leaves_tree(change: FileChange) -> bool:

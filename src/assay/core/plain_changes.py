@@ -1,0 +1,222 @@
+"""Whether a change to Python code is plain: whether it only computes.
+
+Code that forges outcomes in its own process has to reach the test framework, a frame, a file or another module's
+attributes. What it needs for that can be read off its syntax, because Python's ways out of a function have names. This
+is a second line, for tests that no twin can guard: not a sandbox, and no verdict against anybody. A construct counts
+only in statements that the change brings; what stood in the changed files before may move about.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator, Sequence
+
+from assay.core.syntax import parse
+from assay.model.tree import FileChange
+
+LINK = "120000"
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+COMPUTING = _words(
+    """
+    __future__ abc array asyncio base64 binascii bisect calendar cmath codecs collections colorsys contextlib copy
+    dataclasses datetime decimal difflib enum errno fractions functools graphlib hashlib heapq hmac html ipaddress
+    itertools json keyword locale logging math mimetypes numbers operator pprint queue quopri random re secrets
+    shlex statistics string stringprep struct textwrap time token tokenize typing typing_extensions unicodedata
+    urllib uuid weakref xml zlib zoneinfo
+    """
+)
+"""Modules of the standard library that any code may use."""
+HARMLESS = {
+    "ast": {"literal_eval"},
+    "inspect": {"isclass", "isfunction", "ismethod", "isgenerator", "iscoroutine", "iscoroutinefunction", "isabstract"}
+    | {"isawaitable", "isasyncgenfunction", "isgeneratorfunction", "signature", "Signature", "Parameter", "cleandoc"}
+    | {"getdoc", "isbuiltin", "isroutine"},
+    "io": {"StringIO", "BytesIO", "IOBase", "RawIOBase", "TextIOBase"},
+    "os": {"path", "environ", "sep", "fspath", "linesep", "name", "PathLike", "pathsep", "getcwd", "extsep", "curdir"},
+    "pathlib": {"Path", "PurePath", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath"},
+    "sys": {"version_info", "platform", "maxsize", "byteorder", "maxunicode", "version", "implementation", "float_info"}
+    | {"hash_info", "getrecursionlimit", "getdefaultencoding", "getfilesystemencoding", "intern"},
+    "threading": {"Lock", "RLock", "local", "Event", "Condition", "get_ident", "current_thread"},
+    "types": {"MappingProxyType", "SimpleNamespace", "TracebackType", "NoneType", "GenericAlias", "UnionType"},
+    "warnings": {"warn", "catch_warnings", "warn_explicit"},
+}
+"""Of other modules that a file may already import, what computes only."""
+FUNCTIONS = _words(
+    """
+    getattr setattr delattr vars globals locals exec eval compile open breakpoint input __import__ __builtins__
+    __loader__ __spec__ __file__
+    """
+)
+"""Builtin names by which code gets at what is not given to it; `getattr` only with a name that is computed."""
+MEMBERS = _words(
+    """
+    attrgetter methodcaller get_type_hints ForwardRef get_field vformat Formatter FileIO FileHandler open modules
+    meta_path path_hooks settrace setprofile addaudithook get_objects get_referrers get_referents import_module
+    f_back f_globals f_locals f_code f_builtins tb_frame tb_next gi_frame gi_code cr_frame cr_code ag_frame ag_code
+    func_globals mro get_stack write_text write_bytes unlink rename symlink_to hardlink_to rmdir sys os pytest
+    unittest builtins ctypes gc inspect importlib subprocess setattr getattr eval exec
+    """
+)
+"""Attributes, and names to import, that do the same."""
+OPEN_DUNDERS = _words(
+    """
+    __init__ __name__ __qualname__ __doc__ __class__ __module__ __str__ __repr__ __eq__ __ne__ __hash__ __lt__
+    __le__ __gt__ __ge__ __iter__ __next__ __len__ __contains__ __getitem__ __setitem__ __delitem__ __enter__
+    __exit__ __aenter__ __aexit__ __call__ __new__ __post_init__ __or__ __and__ __xor__ __invert__ __add__ __radd__
+    __sub__ __mul__ __truediv__ __floordiv__ __mod__ __neg__ __pos__ __abs__ __int__ __float__ __index__ __bool__
+    __bytes__ __format__ __reversed__ __missing__ __get__ __set__ __set_name__ __init_subclass__ __version__ __all__
+    __slots__ __await__ __aiter__ __anext__ __fspath__ __round__ __copy__ __deepcopy__ __html__
+    """
+)
+
+
+def reach(changes: Sequence[FileChange]) -> str:
+    """What in a change reaches beyond computing, with its place; empty when nothing does."""
+    olds = [parse(change.old) for change in changes if change.path.endswith(".py")]
+    known = {_text(statement) for tree in olds if tree for statement in _statements(tree)}
+    own = {part for change in changes for part in change.path.removesuffix(".py").split("/")}
+    for change in changes:
+        if change.new is not None and change.new.mode == LINK:
+            return f"{change.path} becomes a link"
+        if change.new is None or not change.path.endswith(".py"):
+            continue
+        tree = parse(change.new)
+        if tree is None:
+            return f"{change.path} cannot be parsed"
+        reader = _Reader(_imports(tree), own)
+        for statement in _statements(tree):
+            what = "" if _text(statement) in known else reader.reach(statement)
+            if what:
+                return f"{change.path}:{statement.lineno} {what}"
+    return ""
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.stmt))
+
+
+def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
+    """What belongs to a statement itself, and not to a statement in it."""
+    return (child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt | ast.ExceptHandler))
+
+
+def _text(statement: ast.stmt) -> str:
+    if not any(isinstance(child, ast.stmt) for child in ast.iter_child_nodes(statement)):
+        return ast.dump(statement)
+    return "\n".join([type(statement).__name__, *map(ast.dump, _parts(statement))])
+
+
+def _imports(tree: ast.Module) -> dict[str, str]:
+    """What each imported name stands for; what comes out of the repository itself begins with a dot."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {
+                a.asname or a.name.partition(".")[0]: a.name if a.asname else a.name.partition(".")[0]
+                for a in node.names
+            }
+        elif isinstance(node, ast.ImportFrom):
+            origin = "." * node.level + (node.module or "")
+            names |= {a.asname or a.name: f"{origin}.{a.name}" for a in node.names}
+    return names
+
+
+class _Reader:
+    """Looks for ways out in the statements of one file."""
+
+    def __init__(self, imports: dict[str, str], own: set[str]) -> None:
+        self._imports, self._own = imports, own
+
+    def reach(self, statement: ast.stmt) -> str:
+        """What reaches beyond computing; empty when nothing does."""
+        if isinstance(statement, ast.Import):
+            return next(filter(None, (self._module(alias.name) for alias in statement.names)), "")
+        if isinstance(statement, ast.ImportFrom):
+            origin = "." * statement.level + (statement.module or "")
+            return next(filter(None, (self._module(f"{origin}.{alias.name}") for alias in statement.names)), "")
+        nodes = [node for part in _parts(statement) for node in ast.walk(part)]
+        fine = {id(node.func) for node in nodes if isinstance(node, ast.Call) and self._gets_a_plain_member(node)}
+        fine |= {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+        return next(filter(None, (self._node(node, id(node) in fine) for node in nodes)), "")
+
+    def _module(self, dotted: str) -> str:
+        """What importing this brings into reach."""
+        top, _, rest = dotted.partition(".")
+        if not all(_is_plain(part) for part in rest.split(".") if part) or self._is_inner(top, rest):
+            return f"imports {dotted}"
+        if not top or top in self._own or top in COMPUTING:
+            return ""
+        harmless = HARMLESS.get(top, set())
+        return "" if harmless and (not rest or rest.partition(".")[0] in harmless) else f"imports {dotted.strip('.')}"
+
+    def _node(self, node: ast.AST, is_fine: bool) -> str:
+        match node:
+            case ast.Name(id=name):
+                allowed = {"getattr"} if is_fine else set()
+                reaches = name in FUNCTIONS - allowed or (
+                    not is_fine and self._is_a_way_out(self._imports.get(name, ""))
+                )
+                return f"uses {name}" if reaches else ""
+            case ast.Attribute():
+                return self._member(node)
+            case ast.Subscript():
+                return self._changed(node)
+            case ast.Call(func=ast.Attribute(attr="replace"), args=[_], keywords=[]):
+                return "may replace a file"
+        return ""
+
+    def _member(self, node: ast.Attribute) -> str:
+        origin, name = self._origin(node), node.attr
+        if not _is_plain(name):
+            return f"uses .{name}"
+        if isinstance(node.value, ast.Name) and self._is_a_way_out(f"{origin}.{name}"):
+            return f"uses {origin}.{name}"
+        return f"uses {origin}'s .{name}" if self._is_inner(origin, name) else self._changed(node)
+
+    def _is_a_way_out(self, full: str) -> bool:
+        """Whether a dotted name of the standard library is none of those that compute only."""
+        top, _, rest = full.partition(".")
+        if top not in sys.stdlib_module_names or top in COMPUTING or top in self._own:
+            return False
+        return rest.partition(".")[0] not in HARMLESS.get(top, set())
+
+    def _changed(self, node: ast.Attribute | ast.Subscript) -> str:
+        """What is given another value although it belongs to somebody else."""
+        if isinstance(node.ctx, ast.Load):
+            return ""
+        origin = self._origin(node)
+        top = origin.partition(".")[0]
+        return f"changes {origin}" if top and top not in self._own else ""
+
+    def _origin(self, node: ast.expr) -> str:
+        """What the name at the root of an expression was imported as; empty when it was not."""
+        while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
+            node = node.func if isinstance(node, ast.Call) else node.value
+        return self._imports.get(node.id, "") if isinstance(node, ast.Name) else ""
+
+    def _is_inner(self, origin: str, members: str) -> bool:
+        """Whether these are members of somebody else's module that are private, or modules that it has imported."""
+        top = origin.partition(".")[0]
+        if not top or top in self._own:
+            return False
+        parts = members.split(".")
+        others = sys.stdlib_module_names - COMPUTING
+        return any(p in others or (p.startswith("_") and not p.startswith("__")) for p in parts)
+
+    def _gets_a_plain_member(self, call: ast.Call) -> bool:
+        match call:
+            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
+                return _is_plain(name)
+        return False
+
+
+def _is_plain(name: str) -> bool:
+    if name.startswith("__") and name.endswith("__"):
+        return name in OPEN_DUNDERS
+    return name not in MEMBERS
