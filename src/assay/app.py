@@ -219,7 +219,9 @@ async def mine(options: MineOptions, project_dir: Path, on_event: OnEvent) -> Mi
         licences=settings.licences,
     )
     mining = MineSettings(options.limit, max_candidates, _jobs(options.jobs, settings), proof)
-    query = Query(origin, options.since, options.until, options.revisions)
+    query = Query(
+        origin, options.since, options.until, options.revisions, options.paths, options.match, options.best_first
+    )
     state = project_dir / STATE
     unsafe = options.i_know_it_is_unsafe
     async with _toolbox(state, project_dir / settings.tasks, options.sandbox, unsafe=unsafe) as tools:

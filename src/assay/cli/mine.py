@@ -41,6 +41,9 @@ def _aware(context: click.Context, parameter: click.Parameter, value: datetime |
 @option("--since", group=WHICH, type=DATE, callback=_aware, metavar="DATE", help="Only changes from this day (UTC) on.")
 @option("--until", group=WHICH, type=DATE, callback=_aware, metavar="DATE", help="Only changes before this day (UTC).")
 @option("--revisions", group=WHICH, metavar="RANGE", help="Versions such as '>=2,<4', or revisions such as v1..v2.")
+@option("--paths", group=WHICH, multiple=True, metavar="PATTERN", help="Only changes that touch such a path (git).")
+@option("--match", group=WHICH, metavar="REGEX", default="", help="Only changes whose message matches (git).")
+@option("--best-first", group=WHICH, is_flag=True, help="The most promising first instead of the newest (git).")
 @sandbox_options
 @project_option
 @option("--jobs", type=click.IntRange(min=1), metavar="N", help="Changes to work on at the same time.")
@@ -55,6 +58,9 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     since: datetime | None,
     until: datetime | None,
     revisions: str | None,
+    paths: tuple[str, ...],
+    match: str,
+    best_first: bool,
     sandbox: str,
     unsafe: bool,
     project: Path | None,
@@ -69,7 +75,9 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     was. Without a project here, this folder becomes one.
     """
     consent.require(sandbox, unsafe)
-    options = MineOptions(source, limit, max_candidates, since, until, revisions, jobs, sandbox, unsafe)
+    options = MineOptions(
+        source, limit, max_candidates, since, until, revisions, paths, match, best_first, jobs, sandbox, unsafe
+    )
     with display(quiet=quiet) as shown:
         summary = run_mine(app, options, project, shown, as_json=as_json)
     if not as_json:

@@ -25,6 +25,12 @@ class MineOptions:
     """Aware; changes after it are not looked at."""
     revisions: str | None = None
     """The source's own notation: `>=2,<4` for packages, `v1..v2` for git."""
+    paths: tuple[str, ...] = ()
+    """Only changes that touch one of these patterns (git)."""
+    match: str = ""
+    """Only changes whose message matches this regular expression (git)."""
+    best_first: bool = False
+    """The most promising changes first (git)."""
     jobs: int | None = None
     """Candidates worked on at the same time; None leaves it to the machine."""
     sandbox: str = "bubblewrap"

@@ -27,6 +27,12 @@ class Query:
     until: datetime | None = None
     revisions: str | None = None
     """A source's own notation: a version range such as `>=2,<4`, a revision range such as `v1..v2`."""
+    paths: tuple[str, ...] = ()
+    """Only changes that touch one of these (gitwildmatch patterns); sources without files to name ignore them."""
+    match: str = ""
+    """Only changes whose message matches this regular expression, in any case of letters."""
+    best_first: bool = False
+    """The most promising first, instead of the newest."""
 
 
 class Source(Protocol):

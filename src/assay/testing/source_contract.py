@@ -40,12 +40,14 @@ STATES += (
         **STATES[0],
         "CHANGES.md": FileState(_CHANGES),
         "pkg/__init__.py": FileState(b"def hello():\n    return 'hello'\n"),
+        "tests/test_pkg.py": FileState(b"def test(): assert True\n"),
     },
 )
 STATES += (
     {
         **{path: state for path, state in STATES[1].items() if path != "pkg/data.bin"},
         "pkg/new.py": FileState(b"x = 1\n"),
+        "tests/test_new.py": FileState(b"def test(): pass\n"),
     },
 )
 

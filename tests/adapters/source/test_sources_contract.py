@@ -375,22 +375,60 @@ def test_what_a_hostile_clone_configures_is_not_run(repository: Path, tmp_path: 
 
 def test_a_merge_counts_against_its_first_parent(repository: Path, tmp_path: Path) -> None:
     git(repository, "checkout", "-q", "-b", "side")
-    commit(repository, {**STATES[2], "side.py": FileState(b"1\n")}, "Side", DATES[2])
+    commit(repository, {**STATES[2], "side.py": FileState(b"1\n"), "test_side.py": FileState(b"1\n")}, "Side", DATES[2])
     git(repository, "checkout", "-q", "main")
     git(repository, "merge", "-q", "--no-ff", "-m", "Merge side", "side", date=DATES[2])
     newest = listed(GitSource(tmp_path / "cache"), str(repository))[0]
     content = anyio.run(newest.load)
-    assert (content.base, content.gold) == (STATES[2], {**STATES[2], "side.py": FileState(b"1\n")})
-    assert [n.text for n in content.notes if n.kind == "commit"] == ["Merge side"]
+    assert (content.base, content.gold) == (
+        STATES[2],
+        {**STATES[2], "side.py": FileState(b"1\n"), "test_side.py": FileState(b"1\n")},
+    )
+    assert [n.text for n in content.notes if n.kind == "commit"] == ["Merge side", "Side"]
 
 
-def test_commits_without_python_are_not_candidates(repository: Path, tmp_path: Path) -> None:
+def test_commits_that_do_not_change_source_and_tests_are_candidates_only_by_name(
+    repository: Path, tmp_path: Path
+) -> None:
+    source = GitSource(tmp_path / "cache")
     commit(repository, {**STATES[2], "README": FileState(b"hi\n")}, "Words", DATES[2])
-    assert len(listed(GitSource(tmp_path / "cache"), str(repository))) == 2
+    commit(repository, {**STATES[2], "a.py": FileState(b"1\n")}, "No test", DATES[2])
+    assert len(listed(source, str(repository))) == 2
+    assert len(listed(source, str(repository), revisions="HEAD")) == 1
+
+
+def test_tests_that_follow_belong_to_the_change_before_them(repository: Path, tmp_path: Path) -> None:
+    commit(repository, {**STATES[2], "a.py": FileState(b"1\n")}, "Add a", DATES[2])
+    both = {**STATES[2], "a.py": FileState(b"1\n"), "tests/test_a.py": FileState(b"1\n")}
+    commit(repository, both, "Test a", DATES[2])
+    newest = listed(GitSource(tmp_path / "cache"), str(repository))[0]
+    content = anyio.run(newest.load)
+    assert (content.base, content.gold) == (STATES[2], both)
+    assert [n.text for n in content.notes if n.kind == "commit"] == ["Add a", "Test a"]
+    assert newest.title.endswith("Add a")
+
+
+def test_which_commits_are_wanted(repository: Path, tmp_path: Path) -> None:
+    tree = {**STATES[2], "a.py": FileState(b"1\n"), "tests/test_a.py": FileState(b"1\n")}
+    commit(repository, tree, "Fix a crash of a", DATES[2])
+    commit(repository, {**tree, "b.py": FileState(b"1\n"), "tests/test_a.py": FileState(b"2\n")}, "Bump b", DATES[2])
+    source, where = GitSource(tmp_path / "cache"), str(repository)
+
+    def titles(**query: object) -> list[str]:
+        return [candidate.title.split(" ", 2)[2] for candidate in listed(source, where, **query)]
+
+    assert titles()[:2] == ["Bump b", "Fix a crash of a"]
+    assert titles(best_first=True)[0] == "Fix a crash of a"
+    assert titles(match="CRASH|burn") == ["Fix a crash of a"]
+    assert titles(paths=("b.py",)) == ["Bump b"]
+    assert len(titles(paths=("pkg/new.py",))) == 1
+    with pytest.raises(InputError, match="regular expression"):
+        titles(match="(")
 
 
 def test_odd_names_and_messages(repository: Path, tmp_path: Path) -> None:
     tree = {**STATES[2], "\1odd\n.py": FileState(b"1\n"), "b\udcff.py": FileState(b"2\r\n")}
+    tree["test_b.py"] = FileState(b"1\n")
     commit(repository, tree, "A \2 strange\n\n:message", DATES[2])
     newest = listed(GitSource(tmp_path / "cache"), str(repository))[0]
     assert anyio.run(newest.load).gold == tree
@@ -415,7 +453,7 @@ def test_what_cannot_be_a_file_of_a_task_is_left_out(repository: Path, tmp_path:
 
 def test_a_change_to_an_lfs_pointer_is_rejected(repository: Path, tmp_path: Path) -> None:
     pointer = FileState(b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
-    commit(repository, {**STATES[2], "big.py": pointer}, "Odd", DATES[2])
+    commit(repository, {**STATES[2], "big.py": pointer, "test_big.py": pointer}, "Odd", DATES[2])
     with pytest.raises(Rejection, match="LFS"):
         anyio.run(listed(GitSource(tmp_path / "cache"), str(repository))[0].load)
 
@@ -452,7 +490,8 @@ def test_revisions_that_are_none(repository: Path, tmp_path: Path, revisions: st
 def test_a_mirror_is_refreshed(repository: Path, tmp_path: Path) -> None:
     source = GitSource(tmp_path / "cache")
     assert len(listed(source, f"file://{repository}")) == 2
-    commit(repository, {**STATES[2], "more.py": FileState(b"1\n")}, "More", DATES[2])
+    more = {**STATES[2], "more.py": FileState(b"1\n"), "test_more.py": FileState(b"1\n")}
+    commit(repository, more, "More", DATES[2])
     assert len(listed(source, f"file://{repository}")) == 3
 
 

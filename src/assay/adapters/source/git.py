@@ -11,18 +11,20 @@ import hashlib
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import anyio
+from pathspec import GitIgnoreSpec
 
 from assay.adapters import process
-from assay.adapters.source.git_reader import Commit, GitReader, TreeLimits, open_repository, read_pair
-from assay.core import git_settings
+from assay.adapters.source.git_reader import GitReader, TreeLimits, open_repository, read_pair
+from assay.core import git_settings, history
 from assay.core.changelog import change_notes
 from assay.core.hashing import tree_digest
+from assay.core.history import Change
 from assay.core.licences import licence_of_files
 from assay.errors import DiskFullError, InfrastructureError, InputError, ProviderError
 from assay.model.candidate import Candidate, CandidateContent, Note, SourceInfo
@@ -31,6 +33,7 @@ from assay.ports.source import Query
 
 PROTOCOLS = ("https", "ssh", "file")
 CLONE_SECONDS = 1800.0
+MAX_BRANCH_MESSAGES = 20
 _SCP = re.compile(r"^(?P<user>[\w.-]+@)?(?P<host>[\w.-]+\.[\w-]+):(?!/)(?P<path>[^:]+)$")
 
 
@@ -58,14 +61,15 @@ class GitSource:
         revisions, only = await _revisions(reader, query)
         dates = [f"--max-age={int(query.since.timestamp())}"] if query.since else []
         dates += [f"--min-age={int(query.until.timestamp())}"] if query.until else []
-        cut_off, listed = False, False
-        async for commit in reader.log(revisions, *dates, *(["--no-walk"] if only else [])):
-            cut_off = cut_off or commit.parent is None
-            if commit.parent is None or not any(path.endswith(".py") for path in commit.paths):
-                continue
+        commits = reader.log(revisions, *dates, *(["--no-walk"] if only else []))
+        # A commit that was named gets its reason, whatever it changes.
+        changes = history.each(commits) if only else history.changes(commits, _any_of(query.paths))
+        found = _wanted(changes, query.match)
+        listed = False
+        async for change in _best_first(found) if query.best_first else found:
             listed = True
-            yield self._candidate(reader, origin, commit, commit.parent)
-        if cut_off and not listed and await reader.is_shallow():
+            yield self._candidate(reader, origin, change)
+        if not listed and await reader.is_shallow():
             raise InputError(
                 f"{query.origin} is a shallow clone: the commits before its first one are missing",
                 hint=f"git -C {query.origin} fetch --unshallow",
@@ -118,27 +122,27 @@ class GitSource:
                 return reader
         raise ProviderError(f"{source.origin} does not have the commit {source.base_revision} (any more)")
 
-    def _candidate(self, reader: GitReader, origin: str, commit: Commit, parent: str) -> Candidate:
-        name = _name(origin)
-        subject = commit.message.partition("\n")[0][:80]
+    def _candidate(self, reader: GitReader, origin: str, change: Change) -> Candidate:
+        name, gold = _name(origin), change.gold
+        subject = change.commits[0].message.partition("\n")[0][:80]
         source = SourceInfo(
-            kind=self.kind, origin=origin, base_revision=parent, gold_revision=commit.sha, gold_date=commit.date
+            kind=self.kind, origin=origin, base_revision=change.base, gold_revision=gold.sha, gold_date=gold.date
         )
         return Candidate(
-            key=f"git:{origin}:{parent}..{commit.sha}",
-            title=f"{name} {commit.sha[:8]} {subject}".rstrip(),
-            slug=f"{name}-{commit.sha[:8]}",
+            key=f"git:{origin}:{change.base}..{gold.sha}",
+            title=f"{name} {gold.sha[:8]} {subject}".rstrip(),
+            slug=f"{name}-{gold.sha[:8]}",
             source=source,
-            load=partial(self._load, reader, source, commit),
+            load=partial(self._load, reader, source, change),
         )
 
-    async def _load(self, reader: GitReader, source: SourceInfo, commit: Commit) -> CandidateContent:
+    async def _load(self, reader: GitReader, source: SourceInfo, change: Change) -> CandidateContent:
         pair = await read_pair(reader, source.base_revision, source.gold_revision, self._limits)
         base_date = [c.date async for c in reader.log([source.base_revision], "--no-walk")]
         return await anyio.to_thread.run_sync(
             _content,
             source.model_copy(update={"base_date": base_date[0] if base_date else None}),
-            commit,
+            await _messages(reader, change),
             pair.base,
             pair.gold,
             pair.omitted,
@@ -235,11 +239,46 @@ async def _revisions(reader: GitReader, query: Query) -> tuple[list[str], bool]:
     return [shas[0], *(f"^{sha}" for sha in shas[1:])], bool(query.revisions) and not dots
 
 
+async def _messages(reader: GitReader, change: Change) -> list[str]:
+    """What the authors wrote: of a merged branch its own commits too, the oldest first."""
+    messages = [commit.message for commit in change.commits]
+    if change.kind == "merge":
+        inside = [c.message async for c in reader.log([change.gold.parents[1], f"^{change.base}"])]
+        messages += inside[:MAX_BRANCH_MESSAGES][::-1]
+    return list(dict.fromkeys(filter(None, messages)))
+
+
+async def _wanted(changes: AsyncIterator[Change], pattern: str) -> AsyncIterator[Change]:
+    try:
+        wanted = re.compile(pattern, re.IGNORECASE)
+    except re.error as error:
+        raise InputError(
+            f"--match {pattern!r} is not a regular expression: {error}", hint="put a backslash before ( ) [ ] * + ?"
+        ) from error
+    async for change in changes:
+        if any(wanted.search(commit.message) for commit in change.commits):
+            yield change
+
+
+async def _best_first(changes: AsyncIterator[Change]) -> AsyncIterator[Change]:
+    """All of them, the most promising first; newer ones first among equals."""
+    for change in sorted([change async for change in changes], key=history.score, reverse=True):
+        yield change
+
+
+def _any_of(patterns: Sequence[str]) -> Callable[[str], bool] | None:
+    return GitIgnoreSpec.from_lines(patterns).match_file if patterns else None
+
+
 def _content(
-    source: SourceInfo, commit: Commit, base: dict[str, FileState], gold: dict[str, FileState], omitted: tuple[str, ...]
+    source: SourceInfo,
+    messages: Sequence[str],
+    base: dict[str, FileState],
+    gold: dict[str, FileState],
+    omitted: tuple[str, ...],
 ) -> CandidateContent:
     found = {"base_tree_sha256": tree_digest(base), "licence": licence_of_files(gold)}
-    notes = [Note("commit", commit.message)] if commit.message else []
+    notes = [Note("commit", message) for message in messages]
     notes += change_notes(base, gold)
     notes += [Note("omitted", text) for text in omitted]
     return CandidateContent(source.model_copy(update=found), base, gold, tuple(notes))

@@ -20,12 +20,14 @@ import anyio
 
 from assay.adapters import process
 from assay.core import git_settings
+from assay.core.history import Commit
 from assay.core.trees import is_lfs_pointer, link_stays_inside
 from assay.errors import DiskFullError, InfrastructureError, InputError, ProviderError, Rejection
 from assay.model.reason import Reason
 from assay.model.tree import FileState, Mode, is_safe_path
 
-PAGE_COMMITS = 100
+FIRST_PAGE, LAST_PAGE, PAGE_GROWTH = 100, 12_800, 4
+"""Commits that one process of git lists: few at first, because few may be wanted."""
 MAX_LIST_BYTES = 256 << 20
 _REVISION = re.compile(r"^(?!-)[^\s\0:]+$")
 _FILE_MODES = ("100644", "100755", "120000")
@@ -37,18 +39,6 @@ class TreeLimits:
 
     total_bytes: int = 256 << 20
     file_count: int = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """One commit of the first-parent history, with the paths that it changed against its first parent."""
-
-    sha: str
-    parent: str | None
-    date: datetime
-    """When it was committed, aware UTC."""
-    message: str
-    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,21 +74,23 @@ class GitReader:
         return (await self._output("rev-parse", "--is-shallow-repository")).strip() == b"true"
 
     async def log(self, revisions: Sequence[str], *options: str) -> AsyncIterator[Commit]:
-        """The first-parent history, newest first, read a page at a time."""
-        skipped = 0
+        """The first-parent history, newest first: a few processes of git for all of it, each goes on where the one
+        before ended.
+        """
         mark = secrets.token_hex(16)  # no message or file name can imitate it
+        tips, size = list(revisions), FIRST_PAGE
         while True:
             out = await self._output(
                 *("log", "-z", "--raw", "--no-renames", "--no-abbrev", "--first-parent", "--diff-merges=first-parent"),
-                *(f"--format={mark}%H%x02%P%x02%ct%x02%B%x02", "--encoding=UTF-8", "--no-show-signature", "--no-color"),
-                *(f"--max-count={PAGE_COMMITS}", f"--skip={skipped}", *options, *revisions, "--"),
+                *(f"--format={mark}%H%x02%P%x02%ct%x02%ae%x02%B%x02", "--encoding=UTF-8", "--no-show-signature"),
+                *("--no-color", f"--max-count={size}", *options, *tips, "--"),
             )
             page = [_commit(record) for record in out.split(mark.encode()) if record.strip(b"\0\n")]
             for commit in page:
                 yield commit
-            if len(page) < PAGE_COMMITS:
+            if len(page) < size or page[-1].parent is None:
                 return
-            skipped += len(page)
+            tips, size = [page[-1].parent, *revisions[1:]], min(size * PAGE_GROWTH, LAST_PAGE)
 
     async def entries(self, commit: str) -> dict[str, Blob]:
         """All entries of a commit's tree, gitlinks included."""
@@ -240,13 +232,14 @@ def _check_size(entries: dict[str, Blob], limits: TreeLimits) -> None:
 
 def _commit(record: bytes) -> Commit:
     """One record: fields between control characters, then raw changes between NULs."""
-    sha, parents, seconds, message, *rest = record.split(b"\2")
+    sha, parents, seconds, author, message, *rest = record.split(b"\2")
     raw = b"\2".join(rest).split(b"\0")
     paths = [os.fsdecode(name) for head, name in pairwise(raw) if head.lstrip(b"\n").startswith(b":")]
     return Commit(
         sha=sha.decode(),
-        parent=parents.decode().partition(" ")[0] or None,
+        parents=tuple(parents.decode().split()),
         date=_date(seconds),
+        author=author.decode("utf-8", "replace"),
         message=message.decode("utf-8", "replace").strip(),
         paths=tuple(paths),
     )
