@@ -68,7 +68,8 @@ def admit(base_runs: Sequence[TestReport], gold_runs: Sequence[TestReport], judg
     )
     if fail_to_pass:
         return lists
-    return _nothing_flips(lists, failing_before, causes, gold_runs[0], judgement)
+    fresh = {n for n in names if not base_of[n] <= FAILING}
+    return _nothing_flips(lists, failing_before, causes, gold_runs[0], fresh, judgement)
 
 
 def _unusable(runs: Sequence[TestReport], *, base: bool = False) -> Admission | None:
@@ -98,10 +99,15 @@ def _nothing_flips(
     failing_before: Sequence[str],
     causes: dict[str, str],
     gold: TestReport,
+    fresh: set[str],
     judgement: Judgement,
 ) -> Admission:
+    """`fresh` are the tests that do not fail before: those that fail on both sides say nothing about the change, unless
+    nothing at all passes.
+    """
     reason, detail = Reason.NO_FAIL_TO_PASS, "no test fails before the change and passes after it"
-    failing_after = [(n, o) for n, o in gold.outcomes.items() if o.status in FAILING]
+    any_passes = any(outcome.status is Status.PASSED for outcome in gold.outcomes.values())
+    failing_after = [(n, o) for n, o in gold.outcomes.items() if o.status in FAILING and (n in fresh or not any_passes)]
     if failing_before:
         name = failing_before[0]
         network = all(cause == judgement.network for cause in causes.values())

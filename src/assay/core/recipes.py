@@ -33,7 +33,10 @@ PYTEST_FLOORS = {
 }
 """By interpreter, a day on which the newest pytest ran on it (older ones crash in rewriting asserts) and had the
 options that runs need (`--rootdir` is of 3.5)."""
-PYTEST_FAMILY = ("pytest", "pluggy", "iniconfig", "packaging", "py", "attrs", "exceptiongroup", "tomli", "pygments")
+PYTEST_FAMILY = (
+    *("pytest", "pluggy", "iniconfig", "packaging", "py", "attrs", "exceptiongroup", "tomli", "pygments"),
+    *("more-itertools", "atomicwrites", "importlib-metadata", "zipp", "typing-extensions", "wcwidth"),
+)
 """pytest and what its versions depend on."""
 WANTED = ("test", "tests", "testing", "dev", "develop")
 UNWANTED = re.compile(r"(?:^|[^a-z])(?:min|minimum|doc|docs|lint|typing|mypy|build|release)(?:[^a-z]|$)")

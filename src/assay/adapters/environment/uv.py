@@ -49,6 +49,11 @@ _LOOSENED = 3
 """How many requirements a lock may give up because the index cannot satisfy them."""
 _CACHE_LAYER_BYTES = 32 * 1024 * 1024
 """A larger cache costs as much disk as the environment itself; only small ones, pytest's foremost, come back often."""
+_PYTEST_WORKS = """
+import pytest
+if tuple(map(int, pytest.__version__.split(".")[:2])) < (3, 5):
+    raise SystemExit("pytest %s has not the options that runs need" % pytest.__version__)
+"""
 _TOOL, _CACHE = "/tool", "/cache"
 
 
@@ -351,9 +356,9 @@ class _Work:
             label=self.owner._label,
         )  # fmt: skip
         async with self.owner._sandbox.open(spec) as session:
-            framework = await self._run(session, Command((environment.python, "-c", "import pytest")))
+            framework = await self._run(session, Command((environment.python, "-c", _PYTEST_WORKS)))
             if not framework.ok:
-                raise EnvironmentBuildError("pytest does not import", step="smoke", tail=_tail(framework))
+                raise EnvironmentBuildError("pytest does not work here", step="smoke", tail=_tail(framework))
             package = _package(self.base, self.name)
             return (
                 not package or (await self._run(session, Command((environment.python, "-c", f"import {package}")))).ok
