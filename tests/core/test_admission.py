@@ -73,6 +73,8 @@ def test_a_test_that_is_merely_absent_proves_nothing() -> None:
     [
         (report(a=P), report(a=P), Reason.NO_FAIL_TO_PASS),
         (report(a=F), report(a=F), Reason.GOLD_FAILS),
+        (report(a=F, b=P), report(a=F, b=P), Reason.NO_FAIL_TO_PASS),
+        (report(b=P), report(a=F, b=P), Reason.GOLD_FAILS),
         (report(a=F), report(), Reason.TESTS_NOT_COLLECTED),
         (report(a=F), report(complete=False, a=P), Reason.GOLD_FAILS),
         (report(a=F), report(stopped="wall", a=P), Reason.TIMEOUT),

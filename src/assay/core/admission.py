@@ -107,7 +107,9 @@ def _nothing_flips(
     """
     reason, detail = Reason.NO_FAIL_TO_PASS, "no test fails before the change and passes after it"
     any_passes = any(outcome.status is Status.PASSED for outcome in gold.outcomes.values())
-    failing_after = [(n, o) for n, o in gold.outcomes.items() if o.status in FAILING and (n in fresh or not any_passes)]
+    red = [(n, o) for n, o in gold.outcomes.items() if o.status in FAILING]
+    offline = bool(red) and all(judgement.cause_of(outcome) == judgement.network for _, outcome in red)
+    failing_after = [(n, o) for n, o in red if n in fresh or not any_passes or offline]
     if failing_before:
         name = failing_before[0]
         network = all(cause == judgement.network for cause in causes.values())
@@ -117,8 +119,7 @@ def _nothing_flips(
         reason, detail = Reason.FLAKY, f"runs of the same code disagreed on {lists.quarantined[0]}"
     elif failing_after:
         name, outcome = failing_after[0]
-        network = all(judgement.cause_of(o) == judgement.network for _, o in failing_after)
-        reason = Reason.NEEDS_NETWORK if network else Reason.GOLD_FAILS
+        reason = Reason.NEEDS_NETWORK if offline else Reason.GOLD_FAILS
         detail = f"{name}: {outcome.error_type} {outcome.message}"[:MESSAGE_CHARACTERS]
     elif gold.uncollected:
         reason, detail = Reason.GOLD_FAILS, _first_uncollected(gold)
