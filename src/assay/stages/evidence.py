@@ -25,14 +25,19 @@ def verify_evidence(
     base_runs: Sequence[TestReport],
     gold_runs: Sequence[TestReport],
     clock: Clock,
+    *,
+    suite: Mapping[str, object],
 ) -> Evidence:
-    """Evidence of stage `verify`: statuses by run, the cause of each failure on the base, the environment."""
+    """Evidence of stage `verify`: statuses by run, the cause of each failure on the base, the environment, and which
+    part of the project's tests was run (`whole`, `reached` by imports from the change, `changed` by it).
+    """
     return _evidence(
         digest,
         clock,
         {
             "environment": environment.digest,
             "framework": task.assay.framework,
+            "suite": dict(suite),
             "runs": {
                 "base": [run_summary(run) for run in base_runs],
                 "gold": [run_summary(run) for run in gold_runs],

@@ -6,10 +6,11 @@ but the last is a `Rejection` with its reason or an `InfrastructureError`.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import anyio
 
@@ -22,6 +23,7 @@ from assay.core.packaging_noise import strip_noise
 from assay.core.paths import classify
 from assay.core.prompts import compose as compose_prompt
 from assay.core.protection import protection
+from assay.core.related_tests import related
 from assay.core.splitting import Split, changed_line_count, split
 from assay.core.task_files import compose as compose_task
 from assay.errors import EnvironmentBuildError, InfrastructureError, Rejection, VerifierError
@@ -40,8 +42,9 @@ from assay.stages.evidence import verify_evidence
 from assay.stages.running import Runner, stack
 from assay.stages.toolbox import Toolbox, cost_of
 
-MAX_TEST_FILES = 400
-"""A project with more test files is judged by those of the change alone."""
+SuiteName = Literal["whole", "reached", "changed"]
+NARROWER_HELPS = frozenset({Reason.TIMEOUT, Reason.RESOURCES, Reason.GOLD_FAILS, Reason.BASE_BROKEN, Reason.FLAKY})
+"""Why the whole suite may say nothing where a part of it does. That nothing flips is true of every part, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,8 @@ class ProofSettings:
 
     test_limits: Limits = field(default_factory=lambda: Limits(wall_seconds=300))
     test_seconds: float = 60.0
+    suite_seconds: float = 120.0
+    """What a run of more than the changed tests may take; otherwise a part of the suite has to do."""
     max_changed_files: int = 40
     max_changed_lines: int = 1500
     licences: tuple[str, ...] = ()
@@ -95,14 +100,21 @@ class Proof:
             raise VerifierError(f"{self.candidate.title}: the reference change does not apply: {applied.problem}")
         trial = _Trial(self, runner, built.environment, base_layer, hidden_layer, applied.layer)
         judgement = Judgement(cause_of=classifier(base, gold), acceptable=acceptable)
-        proved = await self._admit(trial, self._selections(parts, gold, framework), judgement)
+        proved = await self._admit(trial, self._suites(parts, gold, framework), judgement)
         async with self.step("write"):
             self.task = self._compose(content, parts, patch, built.environment, proved)
             self._cross_check(self.task, proved)
             path = await anyio.to_thread.run_sync(self.tools.tasks.write, self.task, self.tools.tasks_folder)
             digest, clock = task_digest(self.task), self.tools.clock
             evidence = verify_evidence(
-                self.task, digest, built.environment, proved.admission, proved.base_runs, proved.gold_runs, clock
+                self.task,
+                digest,
+                built.environment,
+                proved.admission,
+                proved.base_runs,
+                proved.gold_runs,
+                clock,
+                suite=proved.suite.described(),
             )
             await anyio.to_thread.run_sync(self.tools.tasks.write_evidence, path, evidence)
         return path
@@ -164,12 +176,24 @@ class Proof:
             )
         return parts
 
-    def _selections(self, parts: Split, gold: Tree, framework: Framework) -> list[Selection]:
-        """All tests of the project first, because a wrong change breaks others; then only those that changed."""
+    def _suites(self, parts: Split, gold: Tree, framework: Framework) -> Iterator[_Suite]:
+        """All tests of the project first, because a wrong change breaks others; then those that the change can reach,
+        if the whole takes too long; then only those that changed.
+        """
         every = tuple(sorted(path for path in gold if framework.is_test_file(path, gold)))
-        narrow = parts.collected or every
-        wanted = [every, narrow] if set(every) != set(narrow) and len(every) <= MAX_TEST_FILES else [narrow]
-        return [Selection(files=files, test_seconds=self.settings.test_seconds) for files in wanted]
+        limits = self.settings.test_limits
+        soon = limits.model_copy(update={"wall_seconds": min(self.settings.suite_seconds, limits.wall_seconds)})
+
+        def suite(name: SuiteName, files: tuple[str, ...]) -> _Suite:
+            selection = Selection(files=files, test_seconds=self.settings.test_seconds)
+            return _Suite(name, selection, limits if name == "changed" else soon, len(every))
+
+        yield suite("whole", every)
+        reached = related(gold, [change.path for change in (*parts.gold, *parts.tests)], every)
+        if reached and reached != every:
+            yield suite("reached", reached)
+        if parts.collected and parts.collected not in (every, reached):
+            yield suite("changed", parts.collected)
 
     async def _environment(self, content: CandidateContent, base_layer: Path) -> Built:
         source = content.source
@@ -197,22 +221,24 @@ class Proof:
                 self.emit(Log(subject=self.candidate.title, text=f"{rung.step}: {rung.error}\n{rung.tail}"))
         return built
 
-    async def _admit(self, trial: _Trial, selections: Sequence[Selection], judgement: Judgement) -> _Proved:
-        """The first selection under which the change proves itself; the last one's reason when none does."""
-        for selection in selections:
-            proved = await self._admit_one(trial, selection, judgement)
+    async def _admit(self, trial: _Trial, suites: Iterator[_Suite], judgement: Judgement) -> _Proved:
+        """The first suite under which the change proves itself; the last one's reason when none does."""
+        for suite in suites:
+            proved = await self._admit_one(trial, suite, judgement)
             if proved.admission.reason is None:
                 return proved
+            if proved.admission.reason not in NARROWER_HELPS:
+                break
         reason = proved.admission.reason or Reason.NO_FAIL_TO_PASS
         raise Rejection(reason, proved.admission.detail)
 
-    async def _admit_one(self, trial: _Trial, selection: Selection, judgement: Judgement) -> _Proved:
+    async def _admit_one(self, trial: _Trial, suite: _Suite, judgement: Judgement) -> _Proved:
         """Two runs of each side; the second pair only when the first gives something to confirm."""
-        proved = _Proved(selection, Admission(), [], [])
+        proved = _Proved(suite, Admission(), [], [])
         for _ in range(2):
             async with anyio.create_task_group() as group:
-                group.start_soon(trial.run_into, proved.base_runs, "base", selection, None)
-                group.start_soon(trial.run_into, proved.gold_runs, "gold", selection, trial.gold_layer)
+                group.start_soon(trial.run_into, proved.base_runs, "base", suite, None)
+                group.start_soon(trial.run_into, proved.gold_runs, "gold", suite, trial.gold_layer)
             proved.admission = admit(proved.base_runs, proved.gold_runs, judgement)
             if proved.admission.reason:
                 break
@@ -243,7 +269,7 @@ class Proof:
             source=content.source,
             recipe=environment.recipe,
             framework=framework.name,
-            test_files=proved.selection.files,
+            test_files=proved.suite.selection.files,
             hidden=parts.hidden,
             gold_patch=patch,
             admission=proved.admission,
@@ -268,11 +294,26 @@ def _with(base: Tree, parts: Split) -> Tree:
     return {path: state for path, state in merged.items() if state is not None}
 
 
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """Which of a project's tests judge, and what a run of them may take."""
+
+    name: SuiteName
+    selection: Selection
+    limits: Limits
+    file_count: int
+    """Test files of the whole project."""
+
+    def described(self) -> dict[str, object]:
+        """For the evidence."""
+        return {"selection": self.name, "files": len(self.selection.files), "of_files": self.file_count}
+
+
 @dataclass(slots=True)
 class _Proved:
-    """What the runs of a selection showed."""
+    """What the runs of a suite showed."""
 
-    selection: Selection
+    suite: _Suite
     admission: Admission
     base_runs: list[TestReport]
     gold_runs: list[TestReport]
@@ -289,11 +330,10 @@ class _Trial:
     hidden_layer: Path | None
     gold_layer: Path
 
-    async def run_into(self, reports: list[TestReport], stage: str, selection: Selection, layer: Path | None) -> None:
+    async def run_into(self, reports: list[TestReport], stage: str, suite: _Suite, layer: Path | None) -> None:
         """Run once and keep the report."""
         layers = stack(self.environment, self.base_layer, layer, self.hidden_layer)
-        limits = self.proof.settings.test_limits
         async with self.proof.step(stage) as costs:
-            run = await self.runner.test(self.environment, layers, selection, limits)
+            run = await self.runner.test(self.environment, layers, suite.selection, suite.limits)
             costs.append(cost_of(run.usage))
         reports.append(run.report)
