@@ -214,11 +214,13 @@ async def mine(options: MineOptions, project_dir: Path, on_event: OnEvent) -> Mi
     proof = ProofSettings(
         test_limits=Limits(wall_seconds=settings.run_seconds, memory_mib=settings.memory_mib),
         test_seconds=settings.test_seconds,
+        suite_seconds=settings.suite_seconds,
         max_changed_files=settings.max_changed_files,
         max_changed_lines=settings.max_changed_lines,
         licences=settings.licences,
     )
-    mining = MineSettings(options.limit, max_candidates, _jobs(options.jobs, settings), proof)
+    budget = None if options.budget_cpu_hours is None else 3600 * options.budget_cpu_hours
+    mining = MineSettings(options.limit, max_candidates, _jobs(options.jobs, settings), budget, proof)
     query = Query(
         origin, options.since, options.until, options.revisions, options.paths, options.match, options.best_first
     )

@@ -12,7 +12,7 @@ import pytest
 
 from assay.errors import DiskFullError, ProviderError, Rejection
 from assay.model.candidate import Candidate, CandidateContent, SourceInfo
-from assay.model.event import Decided, Event, Note
+from assay.model.event import Count, Decided, Event, Note
 from assay.model.summary import MineSummary
 from assay.ports.source import Query
 from assay.stages.mine import FAILURES_IN_A_ROW, MineSettings, mine
@@ -95,6 +95,16 @@ async def test_no_more_candidates_are_looked_at_than_asked_for() -> None:
     source = BrokenSource([NO_TESTS] * 9)
     summary = await run(source, MemoryStore(), [], MineSettings(max_candidates=2))
     assert summary.candidates == len(source.loads) == 2
+
+
+async def test_nothing_is_begun_when_the_budget_is_spent_and_the_next_call_goes_on() -> None:
+    source, store, events = BrokenSource([NO_TESTS] * 3), MemoryStore(), list[Event]()
+    summary = await run(source, store, events, MineSettings(budget_cpu_seconds=0.0))
+    assert (summary.candidates, sum(source.loads)) == (0, 0)
+    assert any(isinstance(event, Note) and "budget" in event.text for event in events)
+    assert (await run(source, store, events, MineSettings(budget_cpu_seconds=1e9))).candidates == 3
+    counts = [event for event in events if isinstance(event, Count)]
+    assert [(count.done, count.total) for count in counts] == [(0, 3), (3, 3)]
 
 
 async def test_it_stops_when_one_boundary_fails_again_and_again() -> None:

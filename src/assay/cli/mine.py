@@ -44,6 +44,7 @@ def _aware(context: click.Context, parameter: click.Parameter, value: datetime |
 @option("--paths", group=WHICH, multiple=True, metavar="PATTERN", help="Only changes that touch such a path (git).")
 @option("--match", group=WHICH, metavar="REGEX", default="", help="Only changes whose message matches (git).")
 @option("--best-first", group=WHICH, is_flag=True, help="The most promising first instead of the newest (git).")
+@option("--budget", group=WHICH, type=click.FloatRange(min=0), metavar="HOURS", help="Stop after so much CPU time.")
 @sandbox_options
 @project_option
 @option("--jobs", type=click.IntRange(min=1), metavar="N", help="Changes to work on at the same time.")
@@ -61,6 +62,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     paths: tuple[str, ...],
     match: str,
     best_first: bool,
+    budget: float | None,
     sandbox: str,
     unsafe: bool,
     project: Path | None,
@@ -76,7 +78,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     """
     consent.require(sandbox, unsafe)
     options = MineOptions(
-        source, limit, max_candidates, since, until, revisions, paths, match, best_first, jobs, sandbox, unsafe
+        source, limit, max_candidates, since, until, revisions, paths, match, best_first, budget, jobs, sandbox, unsafe
     )
     with display(quiet=quiet) as shown:
         summary = run_mine(app, options, project, shown, as_json=as_json)

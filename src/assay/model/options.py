@@ -31,6 +31,8 @@ class MineOptions:
     """Only changes whose message matches this regular expression (git)."""
     best_first: bool = False
     """The most promising changes first (git)."""
+    budget_cpu_hours: float | None = None
+    """Begin no candidate after this much was spent."""
     jobs: int | None = None
     """Candidates worked on at the same time; None leaves it to the machine."""
     sandbox: str = "bubblewrap"

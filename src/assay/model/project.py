@@ -20,6 +20,8 @@ class ProjectSettings(Frozen):
     """A change of more source lines is rejected."""
     run_seconds: float = 300.0
     """Wall time of one run of a candidate's tests."""
+    suite_seconds: float = 120.0
+    """Wall time of one run of all tests of the project; if they take longer, a part of them has to do."""
     test_seconds: float = 60.0
     """Wall time of a single test."""
     memory_mib: int = 4096

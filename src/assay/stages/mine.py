@@ -33,6 +33,8 @@ FAILURES_IN_A_ROW = 3
 """After so many candidates lost to the same boundary, one after the other, the fault is not a candidate's."""
 
 CLAIM_POLL_SECONDS = 0.5
+WAVE_FACTOR = 16
+"""Candidates a wave and job when all are wanted: at its end a core may wait for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class MineSettings:
     max_candidates: int | None = None
     jobs: int = 2
     """Candidates in work at a time."""
+    budget_cpu_seconds: float | None = None
+    """No candidate is begun after this much was spent by this call."""
     proof: ProofSettings = field(default_factory=ProofSettings)
 
 
@@ -55,12 +59,21 @@ async def mine(kind: str, query: Query, tools: Toolbox, settings: MineSettings, 
     """
     decisions: list[Decision] = []
     stream = tools.source(kind).candidates(query)
+    purse = _Purse(settings.budget_cpu_seconds)
+    total = settings.max_candidates
+    if settings.limit is None:  # all are wanted, so all can be counted
+        wanted = await _take(stream, total)
+        stream, total = _each(wanted), len(wanted)
     while (size := _wave_size(settings, decisions)) > 0:
         wave = await _take(stream, size)
         if not wave:
             break
-        decisions += await _decide_all(wave, tools, settings, emit)
-        emit(_count(decisions))
+        decided = await _decide_all(wave, tools, settings, emit, purse)
+        decisions += decided
+        emit(_count(decisions, total))
+        if len(decided) < len(wave):
+            emit(Note(text=f"stopping: the budget of {purse.cpu_seconds:.0f} s of CPU is spent; the same line goes on"))
+            break
         if _hopeless(decisions):
             emit(Note(text=f"stopping: {FAILURES_IN_A_ROW} candidates in a row failed at: {decisions[-1].reason}"))
             break
@@ -80,9 +93,27 @@ def _summary(decisions: list[Decision]) -> MineSummary:
     )
 
 
-async def _take(stream: AsyncIterator[Candidate], size: int) -> list[Candidate]:
+@dataclass(slots=True)
+class _Purse:
+    """What this call may spend, and has spent."""
+
+    cpu_seconds: float | None
+    spent: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing more may be begun."""
+        return self.cpu_seconds is not None and self.spent >= self.cpu_seconds
+
+
+async def _each(candidates: list[Candidate]) -> AsyncIterator[Candidate]:
+    for candidate in candidates:
+        yield candidate
+
+
+async def _take(stream: AsyncIterator[Candidate], size: int | None) -> list[Candidate]:
     taken: list[Candidate] = []
-    while len(taken) < size:
+    while size is None or len(taken) < size:
         try:
             taken.append(await anext(stream))
         except StopAsyncIteration:
@@ -92,17 +123,17 @@ async def _take(stream: AsyncIterator[Candidate], size: int) -> list[Candidate]:
 
 def _wave_size(settings: MineSettings, decisions: list[Decision]) -> int:
     verified = sum(d.state == "verified" for d in decisions)
-    size = settings.limit - verified if settings.limit is not None else 4 * settings.jobs
+    size = settings.limit - verified if settings.limit is not None else WAVE_FACTOR * settings.jobs
     if settings.max_candidates is not None:
         size = min(size, settings.max_candidates - len(decisions))
     return size
 
 
-def _count(decisions: list[Decision]) -> Count:
+def _count(decisions: list[Decision], total: int | None) -> Count:
     states = [d.state for d in decisions]
     return Count(
         done=len(states),
-        total=None,
+        total=total,
         verified=states.count("verified"),
         rejected=states.count("rejected"),
         failed=states.count("failed"),
@@ -116,16 +147,24 @@ def _hopeless(decisions: list[Decision]) -> bool:
     )
 
 
-async def _decide_all(wave: list[Candidate], tools: Toolbox, settings: MineSettings, emit: OnEvent) -> list[Decision]:
-    """Decide a wave's candidates side by side; the decisions in the candidates' order."""
+async def _decide_all(
+    wave: list[Candidate], tools: Toolbox, settings: MineSettings, emit: OnEvent, purse: _Purse
+) -> list[Decision]:
+    """Decide a wave's candidates side by side; the decisions in the candidates' order, without those for which the
+    budget did not last.
+    """
     turnstile = Turnstile(len(wave))
     limiter = anyio.CapacityLimiter(settings.jobs)
     results: dict[int, Decision] = {}
 
     async def decide(position: int, candidate: Candidate) -> None:
         async with limiter:
+            if purse.is_empty:
+                await turnstile.leave(position)
+                return
             decider = _Decider(candidate, tools, settings, emit, turnstile.turn(position))
             decision, path = await decider.recorded_or_new()
+            purse.spent += decider.cpu_seconds
             await turnstile.leave(position)
         results[position] = decision
         emit(Decided(decision=decision, path=path))
@@ -136,7 +175,7 @@ async def _decide_all(wave: list[Candidate], tools: Toolbox, settings: MineSetti
                 group.start_soon(decide, position, candidate)
     except BaseExceptionGroup as errors:
         raise _first(errors) from errors
-    return [results[position] for position in range(len(wave))]
+    return [results[position] for position in sorted(results)]
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -156,6 +195,8 @@ class _Decider:
     settings: MineSettings
     emit: OnEvent
     turn: AbstractAsyncContextManager[None]
+    cpu_seconds: float = 0.0
+    """What deciding cost now; nothing when it was decided before."""
 
     async def recorded_or_new(self) -> tuple[Decision, Path | None]:
         """What was decided before, if it still holds; else a new decision, under a claim."""
@@ -202,6 +243,7 @@ class _Decider:
                 raise
             text = "\n".join(filter(None, (failure.message, failure.hint, failure.detail)))
             decision = self._decision(proof, failure=failure.boundary, detail=text)
+        self.cpu_seconds = decision.cost.cpu_seconds
         await anyio.to_thread.run_sync(self._record, decision, proof)
         return decision, path
 

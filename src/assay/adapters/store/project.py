@@ -22,6 +22,7 @@ TEXT = """\
 # max_changed_files = 40      # larger changes are rejected
 # max_changed_lines = 1500
 # run_seconds = 300           # one run of a candidate's tests
+# suite_seconds = 120         # one run of all tests of the project; else of those that the change reaches
 # test_seconds = 60           # a single test
 # memory_mib = 4096           # one run
 """
