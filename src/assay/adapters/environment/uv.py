@@ -298,7 +298,9 @@ class _Work:
         async with self.owner._sandbox.open(self._spec(network=True, repo=False)) as session:
             venv = ("venv", "--allow-existing", "--no-project", "--python", str(self.python.executable), ENV_ROOT)
             await self._uv(session, "venv", venv)
-            install = ("pip", "install", "--no-deps", "--compile-bytecode", *only, "-r", "-")
+            # uv's own compiler needs 3.7; without it, modules are compiled when they are imported.
+            compiled = ("--compile-bytecode",) if self.python.minor != "3.6" else ()
+            install = ("pip", "install", "--no-deps", *compiled, *only, "-r", "-")
             if self.recipe.lock:
                 await self._uv(session, "install", install, stdin="\n".join(self.recipe.lock).encode())
             await session.freeze(ENV_ROOT, folder / "env")
