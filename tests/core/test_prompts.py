@@ -60,6 +60,56 @@ def test_a_line_of_the_change_never_gets_in() -> None:
     assert "Handle the offset properly" in text
 
 
+SINGULAR = """Stop singularize mangling words ending in 'ss'
+
+singularize stripped the trailing 's' from any word that ends in 's'. Words that are singular were corrupted:
+
+    singularize('glass') -> 'glas'
+    singularize('boss') -> 'bos'
+
+Fix: add a guard before the final fallback. Plurals are unaffected because that branch runs first.
+
+The branch `word.endswith('ss')` comes first. It still knows `singularize('boxes')`.
+
+Adds test_singularize_double_s covering the double-'s' words.
+"""
+SINGULAR_CHANGE = (
+    FileChange(
+        "pkg/words.py",
+        FileState(b"def singularize(word):\n    return word[:-1]\n"),
+        FileState(b"def singularize(word):\n    if word.endswith('ss'):\n        return word\n    return word[:-1]\n"),
+    ),
+)
+
+
+def test_how_it_was_done_stays_out_and_examples_keep_their_lines() -> None:
+    made = compose(
+        [Note("commit", SINGULAR)],
+        (),
+        project="pkg",
+        revision="1",
+        changes=SINGULAR_CHANGE,
+        fail_to_pass=("t.py::test_singularize_double_s",),
+    )
+    assert not made.unusable
+    text = made.text
+    assert "- singularize stripped the trailing" in text
+    assert "      singularize('glass') -> 'glas'\n      singularize('boss') -> 'bos'\n" in text
+    assert "It still knows `singularize('boxes')`" in text
+    for told in ("guard", "endswith", "unaffected", "test_singularize"):
+        assert told not in text
+
+
+def test_a_short_prompt_says_what_it_is_about() -> None:
+    notes, tests = [Note("commit", "Properly handle double letters")], "from pkg.words import singularize\n"
+    made = compose(
+        notes, (), project="p", revision="1", changes=SINGULAR_CHANGE, fail_to_pass=("t.py::t",), tests_text=tests
+    )
+    assert "This concerns `pkg.words.singularize`." in made.text
+    silent = compose(notes, (), project="p", revision="1", changes=SINGULAR_CHANGE, fail_to_pass=("t.py::t",))
+    assert "This concerns" not in silent.text
+
+
 def test_without_words_the_tests_names_say_it() -> None:
     assert "- F adds the offset" in prompt()
     for names in (("t.py::test_1",), ("t.py::test_natural_size", "t.py::test_intword")):

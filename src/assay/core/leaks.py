@@ -35,6 +35,7 @@ WORD = re.compile(r"\w+")
 HEAD = re.compile(r"(async\s+def|def|class|import|from|@)\b|@")
 FILE_AND_LINE = re.compile(r"[\w/.-]+\.(?:pyi?|c|h|js|ts|rs|go|java):\d+\b|[\w/.-]+\.py\S*,? lines? \d+")
 DIFF = re.compile(r"^(?:diff --git .*|@@ -\d+(?:,\d+)? \+\d+(?:,\d+)? @@.*|(?:---|\+\+\+) [ab]/.*)$", re.MULTILINE)
+BACKTICKS = re.compile(r"`([^`]+)`")
 QUIET_OPERATORS = frozenset(",.'\"`:")
 MAX_LEAKS = 50
 
@@ -57,6 +58,8 @@ class Reference:
     def __init__(self, changes: Sequence[FileChange]) -> None:
         self._lines: dict[str, str] = {}
         self._runs: dict[tuple[str, ...], str] = {}
+        self._all: list[str] = []
+        """Every added line of code that is not a head."""
         for change in changes:
             if change.path.endswith(PROSE_SUFFIXES) or change.new is None:
                 continue
@@ -69,12 +72,21 @@ class Reference:
             if HEAD.match(line):
                 tokens.append("\n")  # a run does not continue across what may be shown
                 continue
+            self._all.append(line)
             if is_informative(line):
                 self._lines.setdefault(line, path)
             tokens += TOKEN.findall(line)
         for run in _windows(tokens):
             if "\n" not in run and _is_code(run):
                 self._runs.setdefault(run, path)
+
+    def shows_code(self, text: str) -> bool:
+        """Whether a piece of code that the text sets in backticks stands in the added lines, and is more than names:
+        a condition or a call with what it is given.
+        """
+        spans = (_squeeze(span) for span in BACKTICKS.findall(text))
+        pieces = [span for span in spans if len(WORD.findall(span)) >= 2 and re.search(r"[(\[=<>+*/%]", span)]
+        return any(piece in line for piece in pieces for line in self._all)
 
     def leaks(self, text: str, allowed: Sequence[str] = ()) -> list[Leak]:
         """What `text` gives away, at most MAX_LEAKS; `allowed` pieces (rendered signatures) are no leaks."""

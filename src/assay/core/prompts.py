@@ -7,21 +7,27 @@ The same input gives the same text.
 
 from __future__ import annotations
 
+import ast
 import re
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from assay.core.interface import InterfaceItem
 from assay.core.leaks import Reference
-from assay.core.prose import clean, entries, is_chore
+from assay.core.prose import SENTENCE, clean, entries, is_chore, without_the_how
+from assay.core.syntax import module_name, parse
 from assay.model.candidate import Note
-from assay.model.tree import FileChange
+from assay.model.tree import FileChange, FileState
 
 MAX_CHARACTERS = 4000
 MAX_POINTS = 12
 MANY_POINTS = 5
 """From this many points on, only those are kept that have a word in common with the change or its tests."""
 MAX_NAMES = 30
+SHORT_WORDS = 15
+"""A prompt of fewer words says where the change shows, unless that is more than MAX_CONCERNS places."""
+MAX_CONCERNS = 3
 MIN_WORDS = 3
 """A test whose name has fewer words says nothing to a reader; at least half of the names must say something."""
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{3,}")
@@ -51,6 +57,7 @@ def compose(
     revision: str,
     changes: Sequence[FileChange],
     fail_to_pass: Sequence[str],
+    tests_text: str = "",
 ) -> Prompt:
     """The prompt of a task. Never raises; an unusable one says why."""
     reference = Reference(changes)
@@ -64,7 +71,7 @@ def compose(
         provenance = "assay, from the names of the tests"
     if not told:
         return Prompt("", provenance, "neither the maintainers nor the names of the tests say what is wanted")
-    text = _layout(project, revision, told[:MAX_POINTS], interface, provenance)
+    text = _layout(project, revision, told[:MAX_POINTS], interface, provenance, _concerns(changes, told, tests_text))
     remaining = reference.leaks(text, shown)
     if remaining:
         return Prompt("", provenance, f"the prompt would give the change away: {remaining[0].excerpt[:120]}")
@@ -75,14 +82,30 @@ def _told(
     notes: Sequence[Note], changes: Sequence[FileChange], tests: Sequence[str], reference: Reference
 ) -> tuple[list[str], str]:
     """What the maintainers wrote, point by point, and in what."""
+    names = {name.rpartition(".")[2] for change in changes for name in _definitions(change.old)}
     for kind, source in (("changelog", "the changelog"), ("commit", "the commit message")):
-        points = [p for note in notes if note.kind == kind for p in _points(note, kind)]
-        points = [p for p in dict.fromkeys(points) if not reference.leaks(p)]
+        points = [without_the_how(p) for note in notes if note.kind == kind for p in _points(note, kind)]
+        points = [_without_code(p, reference) for p in points]
+        points = [_as_named(p, names) for p in dict.fromkeys(points) if p and not reference.leaks(p)]
         if len(points) >= MANY_POINTS:
             points = _relevant(points, changes, tests) or points
         if points:
             return points, f"maintainers, from {source}; arranged by assay"
     return [], ""
+
+
+def _without_code(point: str, reference: Reference) -> str:
+    """A point without the sentences that quote code of the change."""
+    prose, mark, block = point.partition("\n")
+    kept = [sentence for sentence in SENTENCE.split(prose) if not reference.shows_code(sentence)]
+    return " ".join(kept) + mark + block if kept else ""
+
+
+def _as_named(point: str, names: Collection[str]) -> str:
+    """A point that begins with the name of a function begins with its own letters."""
+    first = re.match(r"\w+", point)
+    name = first.group()[0].lower() + first.group()[1:] if first else ""
+    return name + point[len(name) :] if name in names else point
 
 
 def _points(note: Note, kind: str) -> list[str]:
@@ -124,8 +147,45 @@ def _from_tests(tests: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(points))
 
 
+def _concerns(changes: Sequence[FileChange], told: Sequence[str], tests_text: str) -> str:
+    """Which public functions a short prompt is about, when it does not say: those that change and that tests name."""
+    said = " ".join(told)
+    if len(said.split()) > SHORT_WORDS:
+        return ""
+    found = []
+    for change in changes:
+        module = module_name(change.path, {}) or ""
+        old, new = _definitions(change.old), _definitions(change.new)
+        for name, text in old.items():
+            last = name.rpartition(".")[2]
+            public = not any(part.startswith("_") for part in name.split("."))
+            if public and new.get(name, text) != text and re.search(rf"\b{re.escape(last)}\b", tests_text):
+                found.append(f"{module}.{name}")
+    inner = [name for name in found if not any(other.startswith(f"{name}.") for other in found)]
+    unsaid = [name for name in inner if name.rpartition(".")[2] not in said]
+    if not unsaid or len(inner) > MAX_CONCERNS:
+        return ""
+    return "This concerns " + ", ".join(f"`{name}`" for name in inner) + "."
+
+
+def _definitions(state: FileState | None) -> dict[str, str]:
+    """Functions and classes of a file by dotted name, each as its syntax without positions."""
+    tree = parse(state)
+    found: dict[str, str] = {}
+
+    def walk(body: Sequence[ast.stmt], above: str) -> None:
+        for node in body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                found[above + node.name] = ast.dump(node)
+                if isinstance(node, ast.ClassDef):
+                    walk(node.body, f"{above}{node.name}.")
+
+    walk(tree.body if tree else [], "")
+    return found
+
+
 def _layout(
-    project: str, revision: str, told: Sequence[str], interface: Sequence[InterfaceItem], provenance: str
+    project: str, revision: str, told: Sequence[str], interface: Sequence[InterfaceItem], provenance: str, concerns: str
 ) -> str:
     name = project.rstrip("/").rpartition("/")[2].removesuffix(".git") or project
     where = f"at commit {revision[:10]}" if re.fullmatch(r"[0-9a-f]{40}", revision) else f"as of version {revision}"
@@ -139,7 +199,7 @@ def _layout(
             f"This is the source of `{name}`, {where}. It does not yet do what the following says; each line names "
             "a behaviour that should hold once you are done:"
         )
-    parts = [f"# Work on {name}", lead, "\n".join(f"- {point.rstrip()}" for point in told)]
+    parts = [f"# Work on {name}", lead, "\n".join(_bullet(point) for point in told), *filter(None, [concerns])]
     if interface:
         names = "\n".join(_interface_line(item) for item in interface[:MAX_NAMES])
         parts.append(f"## Interface\n\nThese do not exist yet, or not in this form. Call them exactly so:\n\n{names}")
@@ -149,6 +209,11 @@ def _layout(
     )
     text = "\n\n".join(parts) + "\n"
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS].rsplit("\n", 1)[0] + "\n"
+
+
+def _bullet(point: str) -> str:
+    prose, mark, block = point.rstrip().partition("\n")
+    return f"- {prose}\n\n" + textwrap.indent(textwrap.dedent(block), " " * 6) + "\n" if mark else f"- {prose}"
 
 
 def _interface_line(item: InterfaceItem) -> str:

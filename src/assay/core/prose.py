@@ -4,6 +4,21 @@ from __future__ import annotations
 
 import re
 
+CODE_FIRST = re.compile(r"^(?:--?\w|\S*[`(_.=\[<>/]\S)")
+"""A first word that is code keeps its letters: `f(x)`, `snake_case`, `pkg.name`, `--flag`."""
+SOLUTION = re.compile(
+    r"^\s*(?:the )?(?:fix|solution|implementation|approach|root cause|how)\s*(?::|\u2014|--? | is to\b)", re.IGNORECASE
+)
+"""What begins a sentence that tells how it was done, and not what is wanted."""
+ABOUT_TESTS = re.compile(
+    r"^\W*(?:\w+ ){0,2}tests? (?:cases?|for|that|cover\w*)\b|\b(?:add\w*|cover\w*|updat\w*|extend\w*|includ\w*)\b"
+    r"[^.]*\btests?(?:_\w+)?\b|\btest_\w+",
+    re.IGNORECASE,
+)
+SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z`])")
+BLOCK_INDENT = 4
+BLOCK_MARK = "\0"
+"""Between a point and the block of lines below it, while both are read."""
 BULLET = re.compile(r"^\s{0,6}(?:[-*+•]|\d+[.)])\s+")
 HEADING = re.compile(r"^\s*(?:#{1,6}\s|[=\-~^*\"'`#+_.:]{3,}\s*$)")
 UNDERLINE = re.compile(r"^\s*[=\-~^*\"'`#+_.:]{3,}\s*$")
@@ -71,7 +86,27 @@ NOISE = (
 
 def entries(text: str) -> list[str]:
     """The separate points of a changelog entry, cleaned, in order; headings, versions and housekeeping left out."""
-    return [cleaned for raw in _points(TRAILER.sub("", text)) if (cleaned := clean(raw)) and not is_chore(cleaned)]
+    found = []
+    for raw in _points(TRAILER.sub("", text)):
+        prose, mark, block = raw.partition(BLOCK_MARK)
+        cleaned = clean(prose)
+        if cleaned and not is_chore(cleaned):
+            found.append(cleaned + (f"\n{block}" if mark else ""))
+    return found
+
+
+def without_the_how(point: str) -> str:
+    """A point without the sentences that say how the change was made or which tests it brought; once it has been said
+    how, what follows explains it. Examples in a block below stay.
+    """
+    prose, mark, block = point.partition("\n")
+    kept = []
+    for sentence in SENTENCE.split(prose):
+        if SOLUTION.match(sentence):
+            break
+        if not ABOUT_TESTS.search(re.sub(r"`[^`]*`", "", sentence)):
+            kept.append(sentence)
+    return " ".join(kept) + mark + block if kept else ""
 
 
 def clean(text: str) -> str:
@@ -82,7 +117,7 @@ def clean(text: str) -> str:
     text = re.sub(r"\s*\n\s*", " ", text).strip(" \t-–—*:;,")
     if len(text) < 8 or not re.search(r"[A-Za-z]{3}", text) or VERSION_LINE.match(text):
         return ""
-    return text[0].upper() + text[1:] if not text.startswith("`") else text
+    return text if CODE_FIRST.match(text) else text[0].upper() + text[1:]
 
 
 def is_chore(point: str) -> bool:
@@ -92,11 +127,17 @@ def is_chore(point: str) -> bool:
 
 
 def _points(text: str) -> list[str]:
-    """Bullets with their continuation lines, and paragraphs between them."""
+    """Bullets with their continuation lines, and paragraphs between them; a block that is set in belongs to the
+    point before it and keeps its lines.
+    """
     points: list[str] = []
     current: list[str] = []
     lines = text.replace("\r\n", "\n").expandtabs(4).split("\n")
     for number, line in enumerate(lines):
+        if not current and points and line.startswith(" " * BLOCK_INDENT) and not BULLET.match(line.strip()):
+            mark = "\n" if BLOCK_MARK in points[-1] else BLOCK_MARK
+            points[-1] += mark + line.rstrip()
+            continue
         following = lines[number + 1] if number + 1 < len(lines) else ""
         heading = HEADING.match(line) or VERSION_LINE.match(line) or SECTION_WORDS.match(line)
         directive = line.lstrip().startswith(".. ")

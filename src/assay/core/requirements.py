@@ -177,6 +177,16 @@ def declared(base: Tree) -> Declared:
     )
 
 
+def project_name(base: Tree) -> str:
+    """The distribution's name as the project writes it; empty when it is computed."""
+    data = pyproject(base)
+    poetry = _table(_table(data.get("tool")).get("poetry"))
+    config = ini(base, "setup.cfg").get("metadata", "name", fallback="")
+    names = (_table(data.get("project")).get("name"), poetry.get("name"), config)
+    found = next((n for n in (*names, setup_arguments(text(base, "setup.py")).get("name")) if n), "")
+    return found if isinstance(found, str) and re.fullmatch(r"[A-Za-z0-9][\w.-]*", found) else ""
+
+
 def _poetry_names(table: Mapping[str, Any]) -> tuple[str, ...]:
     """What an index has of a poetry table; the interpreter is listed there too and is no distribution."""
     elsewhere = {"git", "path", "url"}

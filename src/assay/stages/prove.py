@@ -24,6 +24,7 @@ from assay.core.paths import classify
 from assay.core.prompts import compose as compose_prompt
 from assay.core.protection import protection
 from assay.core.related_tests import related
+from assay.core.requirements import project_name
 from assay.core.splitting import Split, changed_line_count, split
 from assay.core.task_files import compose as compose_task
 from assay.errors import EnvironmentBuildError, InfrastructureError, Rejection, VerifierError
@@ -256,10 +257,11 @@ class Proof:
         prompt = compose_prompt(
             content.notes,
             items,
-            project=content.source.origin,
+            project=project_name(content.base) or content.source.origin,
             revision=content.source.base_revision,
             changes=parts.gold,
             fail_to_pass=proved.admission.fail_to_pass,
+            tests_text="\n".join(s.data.decode("utf-8", "replace") for s in parts.hidden.values() if s),
         )
         if prompt.unusable:
             raise Rejection(Reason.NO_PROMPT, prompt.unusable)
