@@ -75,6 +75,9 @@ def test_versions_without_history() -> None:
     base = files(**{"setup.py": "setup(use_scm_version=True)", "PKG-INFO": "Name: x\nVersion: 1.2\n"})
     assert versions(base)["SETUPTOOLS_SCM_PRETEND_VERSION"] == "1.2"
     assert versions(files(**{"setup.py": "setup()"})) == {}
+    asks_git = files(**{"setup.py": "setup(use_scm_version=True)"})
+    assert versions(asks_git, "3.1")["SETUPTOOLS_SCM_PRETEND_VERSION"] == "3.1"
+    assert versions(asks_git)["SETUPTOOLS_SCM_PRETEND_VERSION"] == "0.0.1"
 
 
 def test_pytest_may_be_newer_than_the_change_only_where_it_must() -> None:

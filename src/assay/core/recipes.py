@@ -94,7 +94,9 @@ OPTIONS = (
 )
 
 
-def infer(base: Tree, date: datetime | None, interpreters: Sequence[Interpreter], name: str = "") -> list[Recipe]:
+def infer(
+    base: Tree, date: datetime | None, interpreters: Sequence[Interpreter], name: str = "", version: str = ""
+) -> list[Recipe]:
     """The ladder for a base, of one to six rungs. Raises Rejection(no-interpreter)."""
     facts = declared(base)
     pythons = choose(facts, date, interpreters)
@@ -116,7 +118,7 @@ def infer(base: Tree, date: datetime | None, interpreters: Sequence[Interpreter]
         exclude_newer=newer,
         install="editable" if facts.installable else "path",
         python_path=() if facts.installable else folders,
-        variables=versions(base),
+        variables=versions(base, version),
     )
     lean = first.model_copy(update={"requirements": tuple(dict.fromkeys((*plain, *imported)))})
     bare = lean.model_copy(update={"extras": (), "groups": (), "requirement_files": ()})
@@ -221,11 +223,11 @@ def plugins(base: Tree) -> list[str]:
     return [name for pattern, name in OPTIONS if re.search(pattern, written, re.MULTILINE)]
 
 
-def versions(base: Tree) -> dict[str, str]:
+def versions(base: Tree, known: str = "") -> dict[str, str]:
     """Variables for projects that ask git for their version, where there is no history to ask."""
     written = text(base, "pyproject.toml") + text(base, "setup.py") + text(base, "setup.cfg")
     if not re.search(r"setuptools.scm|hatch.vcs|\bpbr\b|versioningit|use_scm_version|pdm.backend|vcs", written):
         return {}
     found = re.search(r"^Version: *(\S+)", text(base, "PKG-INFO"), re.MULTILINE)
-    version = found[1] if found else "0.0.1"
+    version = found[1] if found else known or "0.0.1"
     return {"SETUPTOOLS_SCM_PRETEND_VERSION": version, "PBR_VERSION": version, "PDM_BUILD_SCM_VERSION": version}

@@ -67,3 +67,5 @@ class CandidateContent:
     base: Tree
     gold: Tree
     notes: tuple[Note, ...] = ()
+    version: str = ""
+    """Of the base, where the source knows it and the tree may not: projects that ask git for theirs need it."""

@@ -49,12 +49,19 @@ class Environments(Protocol):
         ...
 
     async def provide(
-        self, base: Tree, base_layer: Path, *, repository: str, date: datetime | None, name: str = ""
+        self,
+        base: Tree,
+        base_layer: Path,
+        *,
+        repository: str,
+        date: datetime | None,
+        name: str = "",
+        version: str = "",
     ) -> Built:
         """Infer a recipe and climb the ladder until one builds.
 
         `repository` keys the memory of what worked (source kind and origin), `date` is the change's, `name` the
-        distribution's if known (versions from source control without history). Raises
+        distribution's if known, `version` the base's, for projects that ask git for it. Raises
         EnvironmentBuildError with every failed rung in its context, Rejection(no-interpreter), or ProviderError.
         """
         ...

@@ -205,7 +205,8 @@ class Proof:
                     base_layer,
                     repository=f"{source.kind}:{source.origin}",
                     date=source.gold_date,
-                    name=source.origin if source.kind == "pypi" else "",
+                    name=source.origin if source.kind == "pypi" else project_name(content.base),
+                    version=content.version,
                 )
             except InfrastructureError as error:
                 spent = error.context.get("cost")

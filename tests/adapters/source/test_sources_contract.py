@@ -408,6 +408,13 @@ def test_tests_that_follow_belong_to_the_change_before_them(repository: Path, tm
     assert newest.title.endswith("Add a")
 
 
+def test_the_version_is_that_of_the_newest_tag_before(repository: Path, tmp_path: Path) -> None:
+    git(repository, "tag", "demo-v1.2.0rc1", "HEAD~1")
+    git(repository, "tag", "nightly", "HEAD~1")
+    newest, older = listed(GitSource(tmp_path / "cache"), str(repository))
+    assert (anyio.run(newest.load).version, anyio.run(older.load).version) == ("1.2.0rc1", "")
+
+
 def test_which_commits_are_wanted(repository: Path, tmp_path: Path) -> None:
     tree = {**STATES[2], "a.py": FileState(b"1\n"), "tests/test_a.py": FileState(b"1\n")}
     commit(repository, tree, "Fix a crash of a", DATES[2])

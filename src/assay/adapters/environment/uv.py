@@ -102,11 +102,18 @@ class UvEnvironments:
         return list(self._interpreters)
 
     async def provide(
-        self, base: Tree, base_layer: Path, *, repository: str, date: datetime | None, name: str = ""
+        self,
+        base: Tree,
+        base_layer: Path,
+        *,
+        repository: str,
+        date: datetime | None,
+        name: str = "",
+        version: str = "",
     ) -> Built:
         """See the port."""
         key = f"{repository}:{_shape(base)}"
-        recipes = infer(base, date, self._interpreters, name)
+        recipes = infer(base, date, self._interpreters, name, version)
         if remembered := self._recall(key):
             recipes.insert(0, remembered.model_copy(update={"variables": recipes[0].variables}))
         rungs: list[Rung] = []

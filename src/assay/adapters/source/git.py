@@ -142,7 +142,7 @@ class GitSource:
         return await anyio.to_thread.run_sync(
             _content,
             source.model_copy(update={"base_date": base_date[0] if base_date else None}),
-            await _messages(reader, change),
+            (await _messages(reader, change), await reader.version(change.base)),
             pair.base,
             pair.gold,
             pair.omitted,
@@ -272,16 +272,17 @@ def _any_of(patterns: Sequence[str]) -> Callable[[str], bool] | None:
 
 def _content(
     source: SourceInfo,
-    messages: Sequence[str],
+    words: tuple[Sequence[str], str],
     base: dict[str, FileState],
     gold: dict[str, FileState],
     omitted: tuple[str, ...],
 ) -> CandidateContent:
     found = {"base_tree_sha256": tree_digest(base), "licence": licence_of_files(gold)}
+    messages, version = words
     notes = [Note("commit", message) for message in messages]
     notes += change_notes(base, gold)
     notes += [Note("omitted", text) for text in omitted]
-    return CandidateContent(source.model_copy(update=found), base, gold, tuple(notes))
+    return CandidateContent(source.model_copy(update=found), base, gold, tuple(notes), version)
 
 
 def _url(origin: str, *, strict: bool = True) -> str | None:

@@ -30,6 +30,7 @@ FIRST_PAGE, LAST_PAGE, PAGE_GROWTH = 100, 12_800, 4
 """Commits that one process of git lists: few at first, because few may be wanted."""
 MAX_LIST_BYTES = 256 << 20
 _REVISION = re.compile(r"^(?!-)[^\s\0:]+$")
+VERSION = re.compile(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.post|\.dev)\d+)?")
 _FILE_MODES = ("100644", "100755", "120000")
 
 
@@ -68,6 +69,13 @@ class GitReader:
         """What the clone calls `origin`, as it stands in its configuration."""
         result = await self._run("config", "--local", "--no-includes", "--get", "remote.origin.url")
         return result.stdout.decode("utf-8", "replace").strip() or None if result.exit_status == 0 else None
+
+    async def version(self, commit: str) -> str:
+        """The newest version that is tagged in a commit's past, as packages write it; empty when there is none."""
+        result = await self._run("describe", "--tags", "--abbrev=0", "--match=*[0-9].[0-9]*", commit)
+        tag = result.stdout.decode("utf-8", "replace").strip() if result.exit_status == 0 else ""
+        found = VERSION.search(tag)
+        return found.group() if found else ""
 
     async def is_shallow(self) -> bool:
         """Whether the history is cut off somewhere."""
