@@ -35,7 +35,7 @@ PYTEST_FLOORS = {
 options that runs need (`--rootdir` is of 3.5)."""
 PYTEST_FAMILY = (
     *("pytest", "pluggy", "iniconfig", "packaging", "py", "attrs", "exceptiongroup", "tomli", "pygments"),
-    *("more-itertools", "atomicwrites", "importlib-metadata", "zipp", "typing-extensions", "wcwidth"),
+    *("more-itertools", "atomicwrites", "importlib-metadata", "zipp", "typing-extensions", "wcwidth", "six"),
 )
 """pytest and what its versions depend on."""
 WANTED = ("test", "tests", "testing", "dev", "develop")
