@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from assay.testing.chat_endpoint import chat_endpoint
+
 pytestmark = [pytest.mark.sandbox, pytest.mark.network, pytest.mark.slow]
 
 BASE = {
@@ -420,3 +422,16 @@ def test_a_list_that_is_not_true_is_told(project: Path, task: Path, tmp_path: Pa
     assert [v["failure"] for v in verdicts] == [None, None]
     evidence = json.loads((moved / "evidence" / "verify.json").read_text())
     assert "passes without the change, though listed as fail-to-pass" in json.dumps(evidence)
+
+
+def test_a_model_may_write_the_prompt_and_is_asked_once(project: Path, tmp_path: Path) -> None:
+    words = "Converting to kelvin loses the fraction of the zero point. The result must be exact to two digits."
+    with chat_endpoint(words) as endpoint:
+        line = ("mine", f"git:{project / 'temper'}", "--model", "some-model", "--model-url", endpoint.url, "--json")
+        for _ in range(2):
+            [summary] = [x for x in assay(tmp_path, *line) if x["kind"] == "summary"]
+            assert summary["verified"] == 1
+    [task] = (tmp_path / "tasks").iterdir()
+    assert words in (task / "instruction.md").read_text()
+    assert "some-model" in (task / "task.toml").read_text()
+    assert len(endpoint.requests) == 1

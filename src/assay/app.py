@@ -48,6 +48,7 @@ from assay.ports.framework import Framework
 from assay.ports.sandbox import Finding, Sandbox
 from assay.ports.source import Query, Source
 from assay.ports.store import Store
+from assay.ports.writer import Writer
 from assay.stages.attack import attack_task, chosen
 from assay.stages.mine import MineSettings
 from assay.stages.mine import mine as mine_stage
@@ -76,6 +77,8 @@ class Settings:
     proxy: str | None
     index_url: str
     package_index: str
+    model_url: str
+    model_key: str
     fetch_environment: Mapping[str, str]
 
 
@@ -98,6 +101,8 @@ def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
         proxy=env.get("HTTPS_PROXY") or env.get("https_proxy"),
         index_url=env.get("ASSAY_INDEX_URL", "https://pypi.org"),
         package_index=env.get("UV_DEFAULT_INDEX", ""),
+        model_url=env.get("ASSAY_MODEL_URL", "https://api.openai.com/v1"),
+        model_key=env.get("ASSAY_MODEL_KEY") or env.get("OPENAI_API_KEY", ""),
         fetch_environment={name: env[name] for name in kept if env.get(name)},
     )
 
@@ -118,7 +123,9 @@ def _sandbox(registry: Registry, name: str, state: Path, *, unsafe: bool) -> San
 
 
 @asynccontextmanager
-async def _toolbox(state: Path, tasks_folder: Path, sandbox_name: str, *, unsafe: bool) -> AsyncIterator[Toolbox]:
+async def _toolbox(
+    state: Path, tasks_folder: Path, sandbox_name: str, *, unsafe: bool, model: tuple[str, str] = ("", "")
+) -> AsyncIterator[Toolbox]:
     """One of each port, under a run that is closed whatever way the work ends."""
     settings, registry, clock = load_settings(), Registry(), SystemClock()
     store = open_store(state / "assay.db", state / "blobs")
@@ -166,12 +173,22 @@ async def _toolbox(state: Path, tasks_folder: Path, sandbox_name: str, *, unsafe
             framework=framework,
             agent=agent,
             tasks_folder=tasks_folder,
+            writer=_writer(model, settings),
             slots=anyio.CapacityLimiter(len(os.sched_getaffinity(0))),
         )
         code = 0
     finally:
         store.end_run(run_id, clock.now(), code)
         store.close()
+
+
+def _writer(model: tuple[str, str], settings: Settings) -> Writer | None:
+    name, url = model
+    if not name:
+        return None
+    from assay.adapters.writer.chat import ChatWriter
+
+    return ChatWriter(name, url or settings.model_url, key=settings.model_key)
 
 
 class _sources:
@@ -226,7 +243,8 @@ async def mine(options: MineOptions, project_dir: Path, on_event: OnEvent) -> Mi
     )
     state = project_dir / STATE
     unsafe = options.i_know_it_is_unsafe
-    async with _toolbox(state, project_dir / settings.tasks, options.sandbox, unsafe=unsafe) as tools:
+    model = (options.model, options.model_url)
+    async with _toolbox(state, project_dir / settings.tasks, options.sandbox, unsafe=unsafe, model=model) as tools:
         return await mine_stage(kind, query, tools, mining, on_event)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from assay.model.summary import MineSummary
 
 WHICH = "Which changes"
+PROMPTS = "Prompts"
 DATE = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"])
 
 
@@ -44,6 +45,8 @@ def _aware(context: click.Context, parameter: click.Parameter, value: datetime |
 @option("--paths", group=WHICH, multiple=True, metavar="PATTERN", help="Only changes that touch such a path (git).")
 @option("--match", group=WHICH, metavar="REGEX", default="", help="Only changes whose message matches (git).")
 @option("--best-first", group=WHICH, is_flag=True, help="The most promising first instead of the newest (git).")
+@option("--model", group=PROMPTS, metavar="NAME", default="", help="A model that drafts prompts; assay checks them.")
+@option("--model-url", group=PROMPTS, metavar="URL", default="", help="Its OpenAI-compatible endpoint, up to /v1.")
 @option("--budget", group=WHICH, type=click.FloatRange(min=0), metavar="HOURS", help="Stop after so much CPU time.")
 @sandbox_options
 @project_option
@@ -62,6 +65,8 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     paths: tuple[str, ...],
     match: str,
     best_first: bool,
+    model: str,
+    model_url: str,
     budget: float | None,
     sandbox: str,
     unsafe: bool,
@@ -78,7 +83,21 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     """
     consent.require(sandbox, unsafe)
     options = MineOptions(
-        source, limit, max_candidates, since, until, revisions, paths, match, best_first, budget, jobs, sandbox, unsafe
+        source,
+        limit,
+        max_candidates,
+        since,
+        until,
+        revisions,
+        paths=paths,
+        match=match,
+        best_first=best_first,
+        model=model,
+        model_url=model_url,
+        budget_cpu_hours=budget,
+        jobs=jobs,
+        sandbox=sandbox,
+        i_know_it_is_unsafe=unsafe,
     )
     with display(quiet=quiet) as shown:
         summary = run_mine(app, options, project, shown, as_json=as_json)

@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from assay.core.drafts import problem
 from assay.core.interface import InterfaceItem
 from assay.core.leaks import Reference
 from assay.core.prose import SENTENCE, clean, entries, is_chore, without_the_how
@@ -58,8 +59,12 @@ def compose(
     changes: Sequence[FileChange],
     fail_to_pass: Sequence[str],
     tests_text: str = "",
+    draft: tuple[str, str] = ("", ""),
 ) -> Prompt:
-    """The prompt of a task. Never raises; an unusable one says why."""
+    """The prompt of a task. Never raises; an unusable one says why.
+
+    `draft` is what a model wrote and the model's name; it takes the place of the points when nothing speaks against it.
+    """
     reference = Reference(changes)
     shown = tuple(item.shown for item in interface)
     told, provenance = _told(notes, changes, fail_to_pass, reference)
@@ -71,7 +76,12 @@ def compose(
         provenance = "assay, from the names of the tests"
     if not told:
         return Prompt("", provenance, "neither the maintainers nor the names of the tests say what is wanted")
-    text = _layout(project, revision, told[:MAX_POINTS], interface, provenance, _concerns(changes, told, tests_text))
+    concerns = _concerns(changes, told, tests_text)
+    drafted, model = draft
+    if drafted and not problem(drafted, reference, shown):
+        provenance = f"maintainers' words, put by the model {model}; checked by assay"
+        told, concerns = [], f"{drafted.strip()}\n\n{concerns}".strip()
+    text = _layout(project, revision, told[:MAX_POINTS], interface, provenance, concerns)
     remaining = reference.leaks(text, shown)
     if remaining:
         return Prompt("", provenance, f"the prompt would give the change away: {remaining[0].excerpt[:120]}")
@@ -190,7 +200,9 @@ def _layout(
     name = project.rstrip("/").rpartition("/")[2].removesuffix(".git") or project
     where = f"at commit {revision[:10]}" if re.fullmatch(r"[0-9a-f]{40}", revision) else f"as of version {revision}"
     said = "maintainers" in provenance
-    if said and len(told) == 1:
+    if not told:
+        lead = f"This is the source of `{name}`, {where}."
+    elif said and len(told) == 1:
         lead = f"This is the source of `{name}`, {where}. Please make this change:"
     elif said:
         lead = f"This is the source of `{name}`, {where}. Please make these changes:"
@@ -199,7 +211,7 @@ def _layout(
             f"This is the source of `{name}`, {where}. It does not yet do what the following says; each line names "
             "a behaviour that should hold once you are done:"
         )
-    parts = [f"# Work on {name}", lead, "\n".join(_bullet(point) for point in told), *filter(None, [concerns])]
+    parts = [f"# Work on {name}", lead, *filter(None, ["\n".join(_bullet(point) for point in told), concerns])]
     if interface:
         names = "\n".join(_interface_line(item) for item in interface[:MAX_NAMES])
         parts.append(f"## Interface\n\nThese do not exist yet, or not in this form. Call them exactly so:\n\n{names}")

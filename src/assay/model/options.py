@@ -31,6 +31,10 @@ class MineOptions:
     """Only changes whose message matches this regular expression (git)."""
     best_first: bool = False
     """The most promising changes first (git)."""
+    model: str = ""
+    """A model that drafts prompts; empty for none."""
+    model_url: str = ""
+    """Where it answers; empty for the environment's ASSAY_MODEL_URL."""
     budget_cpu_hours: float | None = None
     """Begin no candidate after this much was spent."""
     jobs: int | None = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -16,8 +17,9 @@ import anyio
 
 from assay.core.admission import Admission, Judgement, admit
 from assay.core.causes import acceptable, classifier
+from assay.core.drafts import INSTRUCTION, material
 from assay.core.grading import grade
-from assay.core.hashing import task_digest
+from assay.core.hashing import json_digest, task_digest
 from assay.core.interface import needed_names
 from assay.core.packaging_noise import strip_noise
 from assay.core.paths import classify
@@ -103,7 +105,7 @@ class Proof:
         judgement = Judgement(cause_of=classifier(base, gold), acceptable=acceptable)
         proved = await self._admit(trial, self._suites(parts, gold, framework), judgement)
         async with self.step("write"):
-            self.task = self._compose(content, parts, patch, built.environment, proved)
+            self.task = await self._compose(content, parts, patch, built.environment, proved)
             self._cross_check(self.task, proved)
             path = await anyio.to_thread.run_sync(self.tools.tasks.write, self.task, self.tools.tasks_folder)
             digest, clock = task_digest(self.task), self.tools.clock
@@ -246,7 +248,22 @@ class Proof:
                 break
         return proved
 
-    def _compose(
+    async def _draft(self, content: CandidateContent, told: str) -> tuple[str, str]:
+        """What the model makes of the same words, and its name; it is asked once for the same words."""
+        writer, store = self.tools.writer, self.tools.store
+        if writer is None:
+            return "", ""
+        asked = material(content.notes, told)
+        key = json_digest([writer.name, INSTRUCTION, asked])
+        known = await anyio.to_thread.run_sync(store.recall, "draft", key)
+        if known is None:
+            async with self.step("draft"):
+                drafted = await writer.draft(INSTRUCTION, asked)
+            known = {"text": drafted.text, "input": drafted.input_tokens, "output": drafted.output_tokens}
+            await anyio.to_thread.run_sync(store.remember, "draft", key, known)
+        return str(known.get("text", "")), writer.name
+
+    async def _compose(
         self,
         content: CandidateContent,
         parts: Split,
@@ -255,7 +272,8 @@ class Proof:
         proved: _Proved,
     ) -> Task:
         items = needed_names(content.base, _with(content.base, parts), parts.hidden)
-        prompt = compose_prompt(
+        write = partial(
+            compose_prompt,
             content.notes,
             items,
             project=project_name(content.base) or content.source.origin,
@@ -264,6 +282,10 @@ class Proof:
             fail_to_pass=proved.admission.fail_to_pass,
             tests_text="\n".join(s.data.decode("utf-8", "replace") for s in parts.hidden.values() if s),
         )
+        prompt = write()
+        if prompt.unusable:
+            raise Rejection(Reason.NO_PROMPT, prompt.unusable)
+        prompt = write(draft=await self._draft(content, prompt.text))
         if prompt.unusable:
             raise Rejection(Reason.NO_PROMPT, prompt.unusable)
         framework = self.tools.framework(self.settings.framework)

@@ -20,6 +20,7 @@ from assay.ports.sandbox import Sandbox
 from assay.ports.source import Source
 from assay.ports.store import Store
 from assay.ports.task_format import TaskFormat
+from assay.ports.writer import Writer
 from assay.stages.running import Runner
 
 
@@ -39,6 +40,8 @@ class Toolbox:
     framework: Callable[[str], Framework]
     agent: Callable[[str], Agent]
     tasks_folder: Path
+    writer: Writer | None = None
+    """A model that drafts prompts, if one is wanted."""
     slots: AbstractAsyncContextManager[object] | None = None
     """Bounds how many runs of tests go on at once."""
 
