@@ -201,6 +201,16 @@ def test_what_strangers_wrote_stays_text(tmp_path: Path) -> None:
     text.encode()
 
 
+def test_a_clone_on_this_machine_is_shown_by_its_last_names(tmp_path: Path) -> None:
+    origins = tuple(
+        OriginLine(name, 1, 1, 0, Cost(), None) for name in ("git:/home/me/own/repo", "git:https://h/a/b/c")
+    )
+    words = Page(render(StatusReport(tmp_path, (FunnelLine("verified", None, 2, Cost()),), origins=origins))).words
+    assert "git:…/own/repo" in words
+    assert "/home/me" not in words
+    assert "git:https://h/a/b/c" in words
+
+
 def test_a_single_one_among_many_is_still_drawn(tmp_path: Path) -> None:
     lines = (FunnelLine("verified", None, 1, Cost()), FunnelLine("rejected", "no-tests", 99_999, Cost()))
     text = render(StatusReport(tmp_path, lines))

@@ -1,8 +1,8 @@
 """The funnel as one HTML file, for people who were not there.
 
 It needs nothing else: no script, no font, no picture from elsewhere, and a policy in its head that would refuse them.
-Names and titles come from strangers; `text` is the only way in for them. Of paths only last names are shown: where
-somebody's home folder is concerns no reader.
+Names and titles come from strangers; `text` is the only way in for them. Of paths only the last names are shown: where
+somebody keeps a project concerns no reader.
 """
 
 from __future__ import annotations
@@ -194,7 +194,7 @@ def _reasons(funnel: Funnel) -> list[str]:
             body.append("</tbody>")
     return [
         "<h2>Why candidates were rejected</h2>",
-        "<p>The list of reasons is closed, and a candidate falls out for the first that holds.</p>",
+        "<p>The list of reasons is closed, and a candidate falls out for exactly one of them.</p>",
         *_table(
             "Every reason, by the stage at which it shows, those that nobody fell out for included.",
             ("reason", "what it means", "count", "share", "CPU", "written"),
@@ -241,7 +241,7 @@ def _origins(origins: Sequence[OriginLine]) -> list[str]:
     for line in origins:
         cells = [str(line.candidates), str(line.verified), percent(line.verified / line.candidates)]
         cells += [output.seconds(line.cost.cpu_seconds), output.size(line.cost.written_bytes)]
-        rows.append(_row(line.origin, cells, after=line.top_reason or "none: all were verified"))
+        rows.append(_row(_origin(line.origin), cells, after=line.top_reason or "none: all were verified"))
     return [
         "<h2>Where the changes come from</h2>",
         *_table(
@@ -252,6 +252,13 @@ def _origins(origins: Sequence[OriginLine]) -> list[str]:
             last_is_text=True,
         ),
     ]
+
+
+def _origin(origin: str) -> str:
+    """An origin as listed; a clone on this machine by its last two names, since the last is often just `repo`."""
+    kind, colon, place = origin.partition(":")
+    names = place.split("/")
+    return f"{kind}{colon}…/{'/'.join(names[-2:])}" if place.startswith("/") and len(names) > 3 else origin
 
 
 def _tasks(report: StatusReport, funnel: Funnel) -> list[str]:
