@@ -24,19 +24,19 @@ from assay.adapters.source.downloads import Connection
 from assay.adapters.store.database import open_store
 from assay.adapters.store.layers import LayerStore
 from assay.adapters.store.project import STATE, init_project, read_settings
+from assay.core.funnel import lines_of, origins_of
 from assay.core.hashing import task_digest
 from assay.core.staleness import is_stale
 from assay.errors import AssayError, InputError, PrerequisiteError
 from assay.model.attack import AttackRun
 from assay.model.event import Note, OnEvent
-from assay.model.ledger import Cost
+from assay.model.ledger import Decision
 from assay.model.options import AttackOptions, MineOptions, VerifyOptions
 from assay.model.project import ProjectSettings
 from assay.model.sandbox import Limits
 from assay.model.summary import (
     CandidateView,
     EvidenceLine,
-    FunnelLine,
     MineSummary,
     StatusReport,
     TaskLine,
@@ -291,28 +291,31 @@ def status(project_dir: Path) -> StatusReport:
     state = project_dir / STATE
     store = open_store(state / "assay.db", state / "blobs")
     try:
-        tasks = tuple(
-            _task_line(project_dir / settings.tasks / (d.slug or ""), d.slug or "", d.task_digest, d.cost)
-            for d in store.decisions()
-            if d.state == "verified"
-        )
+        # Read once: with two looks at a store that somebody mines into, the lines would not add up.
+        decisions = store.decisions()
+        moments = [d.decided_at for d in decisions]
         return StatusReport(
             project=project_dir,
-            funnel=tuple(FunnelLine(r.state, r.reason, r.count, r.cost) for r in store.funnel()),  # type: ignore[arg-type]
-            tasks=tasks,
+            funnel=lines_of(decisions),
+            tasks=tuple(_task_line(project_dir / settings.tasks, d) for d in decisions if d.state == "verified"),
             running=tuple(store.live_runs()),
             shared_bytes=sum(_disk_bytes(state / name) for name in ("environments", "layers")),
+            origins=origins_of(decisions),
+            made_at=SystemClock().now(),
+            decided_between=(min(moments), max(moments)) if moments else None,
         )
     finally:
         store.close()
 
 
-def _task_line(path: Path, slug: str, digest: str | None, cost: Cost) -> TaskLine:
+def _task_line(tasks_folder: Path, decision: Decision) -> TaskLine:
+    slug = decision.slug or ""
+    path = tasks_folder / slug
     try:
-        stale = task_digest(HarborFormat().read(path)) != digest
+        stale = task_digest(HarborFormat().read(path)) != decision.task_digest
     except AssayError:
         stale = True
-    return TaskLine(slug, path, cost, stale)
+    return TaskLine(slug, path, decision.cost, stale, decision.title)
 
 
 def _disk_bytes(folder: Path) -> int:

@@ -245,7 +245,7 @@ def test_status_sums_up(app: FakeApp, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["init"], app) == 0
     capsys.readouterr()
     assert main(["status"], app) == 0
-    assert "rejected: no-tests" in capsys.readouterr().out
+    assert "no-tests" in capsys.readouterr().out
     assert main(["status", "--json"], app) == 0
     found = lines(capsys)
     funnel = [line for line in found if line["kind"] == "funnel"]

@@ -24,10 +24,15 @@ def emit(kind: str, **fields: Any) -> None:
 
 
 def text_line(text: str = "") -> None:
-    """Print a line for people. What is no text, or would steer the terminal, comes out escaped: a candidate may have
-    written it.
+    """Print a line for people."""
+    click.echo(visible(text))
+
+
+def visible(text: str) -> str:
+    """Text in which all can be seen. What is no text, or would steer a terminal or the direction of writing, comes out
+    escaped: a candidate may have written it.
     """
-    click.echo("".join(c if c.isprintable() or c in "\t\n" else _escaped(c) for c in text))
+    return "".join(c if c.isprintable() or c in "\t\n" else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:

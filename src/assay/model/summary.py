@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from assay.model.evidence import Evidence
@@ -36,6 +37,25 @@ class FunnelLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OriginLine:
+    """What a package or a repository yielded."""
+
+    origin: str
+    """`pypi:NAME`, `git:URL`."""
+    candidates: int
+    verified: int
+    failed: int
+    cost: Cost
+    top_reason: str | None
+    """For which most of its candidates became no task; `failed: <boundary>` when that was no rejection."""
+
+    @property
+    def rejected(self) -> int:
+        """Candidates that fell out for a reason of their own."""
+        return self.candidates - self.verified - self.failed
+
+
+@dataclass(frozen=True, slots=True)
 class TaskLine:
     """A task of the project and the cost of making it."""
 
@@ -44,6 +64,8 @@ class TaskLine:
     cost: Cost
     stale: bool = False
     """Whether the folder has changed since it was verified."""
+    title: str = ""
+    """The change, for people. Written by whoever made it: hostile until escaped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +79,10 @@ class StatusReport:
     """Runs at work on the project right now."""
     shared_bytes: int = 0
     """Bytes of environments and layers, which tasks share and which count once."""
+    origins: tuple[OriginLine, ...] = ()
+    made_at: datetime | None = None
+    decided_between: tuple[datetime, datetime] | None = None
+    """The first and the last decision that still stands; None when there is none."""
 
     @property
     def candidates(self) -> int:
