@@ -84,3 +84,6 @@ def test_pytest_may_be_newer_than_the_change_only_where_it_must() -> None:
     assert exempt("3.8", THEN) == {}
     assert exempt("3.11", THEN)["pytest"] == datetime(2022, 11, 1, tzinfo=UTC)
     assert exempt("3.99", THEN) == {}
+    assert exempt("3.8", THEN, "more.itertools")["pytest"].year == 2023
+    assert exempt("3.13", THEN, "attrs")["pytest"].year == 2024
+    assert exempt("3.8", THEN, "pytest") == {}

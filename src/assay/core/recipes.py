@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.utils import canonicalize_name
 
 from assay.core.requirements import Declared, declared, ini, names_of, pyproject, text
 from assay.errors import Rejection
@@ -38,6 +39,8 @@ PYTEST_FAMILY = (
     *("more-itertools", "atomicwrites", "importlib-metadata", "zipp", "typing-extensions", "wcwidth", "six"),
 )
 """pytest and what its versions depend on."""
+FREE_PYTEST = (2023, 9, 10)
+"""A day on which pytest was 7.4: it runs on 3.7 and later, and needs neither attrs nor py, six or more-itertools."""
 WANTED = ("test", "tests", "testing", "dev", "develop")
 UNWANTED = re.compile(r"(?:^|[^a-z])(?:min|minimum|doc|docs|lint|typing|mypy|build|release)(?:[^a-z]|$)")
 MODULES = {
@@ -70,7 +73,33 @@ MODULES = {
     "typing_extensions": "typing-extensions",
     "pytest_asyncio": "pytest-asyncio",
     "ephemeral_port_reserve": "ephemeral-port-reserve",
+    "babel": "Babel",
+    "bs4": "beautifulsoup4",
+    "docutils": "docutils",
+    "jwt": "PyJWT",
+    "markdown": "Markdown",
+    "OpenSSL": "pyOpenSSL",
+    "PIL": "Pillow",
+    "pygments": "Pygments",
+    "time_machine": "time-machine",
+    "webtest": "WebTest",
+    "werkzeug": "Werkzeug",
+    "zmq": "pyzmq",
+    "zope": "zope.interface",
+} | {
+    name: name
+    for name in (
+        *("aiohttp", "asynctest", "bottle", "cachetools", "chardet", "click", "colorama", "cryptography", "django"),
+        *("docopt", "gevent", "greenlet", "html5lib", "httpx", "iso8601", "jsonschema", "marshmallow", "msgpack"),
+        *("networkx", "orjson", "pexpect", "pkginfo", "psutil", "pydantic", "pympler", "redis", "regex", "rich"),
+        *("scipy", "sortedcontainers", "sqlalchemy", "starlette", "sympy", "tabulate", "termcolor", "testtools"),
+        *("toml", "tomli", "tomlkit", "tornado", "tqdm", "twisted", "typeguard", "ujson", "unittest2", "wcwidth"),
+        *("xmltodict",),
+    )
 }
+"""By the module that tests import, the distribution that has it. A name that is not here is not asked of an index:
+anybody may have registered it.
+"""
 FIXTURES = {
     "mocker": "pytest-mock",
     "benchmark": "pytest-benchmark",
@@ -100,6 +129,8 @@ def infer(
     """The ladder for a base, of one to six rungs. Raises Rejection(no-interpreter)."""
     facts = declared(base)
     pythons = choose(facts, date, interpreters)
+    if _is_of_pytest(name):
+        pythons = [python for python in pythons if python != "3.6"] or pythons
     fitting = tuple(_extras(facts))
     groups = tuple(g for g in facts.groups if g.lower() in WANTED)
     files = tuple(requirement_files(base))
@@ -128,11 +159,18 @@ def infer(
     return [r for i, r in enumerate(rungs) if r not in rungs[:i]]
 
 
-def exempt(python: str, newer: datetime) -> dict[str, datetime]:
-    """Which packages may be newer than a change's date on this interpreter, and until when: pytest's own."""
-    floor = PYTEST_FLOORS.get(python)
+def exempt(python: str, newer: datetime, own: str = "") -> dict[str, datetime]:
+    """Which packages may be newer than a change's date on this interpreter, and until when: pytest's own. Where the
+    project (`own`) is one of them, pytest has to be one that lives without it.
+    """
+    floor = FREE_PYTEST if _is_of_pytest(own) and python != "3.6" else PYTEST_FLOORS.get(python)
     until = datetime(*floor, tzinfo=UTC) if floor else newer
+    until = max(until, datetime(*PYTEST_FLOORS[python], tzinfo=UTC)) if python in PYTEST_FLOORS else until
     return dict.fromkeys(PYTEST_FAMILY, until) if until > newer else {}
+
+
+def _is_of_pytest(own: str) -> bool:
+    return canonicalize_name(own) in PYTEST_FAMILY[1:] if own else False
 
 
 def choose(facts: Declared, date: datetime | None, interpreters: Sequence[Interpreter]) -> list[str]:

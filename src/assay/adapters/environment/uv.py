@@ -23,7 +23,7 @@ from pydantic import ValidationError
 from assay.adapters.environment.keep import Keep, size_bytes, top_level_names
 from assay.core.hashing import json_digest, tree_digest
 from assay.core.recipes import exempt, infer
-from assay.core.requirements import Declared, declared, from_file, requirement, text, without
+from assay.core.requirements import Declared, declared, from_file, project_name, requirement, text, without
 from assay.errors import DiskFullError, EnvironmentBuildError, InfrastructureError, PrerequisiteError, ProviderError
 from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment, Interpreter, Recipe
 from assay.model.ledger import Cost
@@ -33,7 +33,7 @@ from assay.ports.environment import Built, Rung
 from assay.ports.sandbox import Sandbox, Session
 
 _MEMORY = "environment"
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: raise it when the way of building changes."""
 _CACHE_LAYERS = 24
 _BACKENDS = ("setuptools", "wheel", "pip", "flit-core", "poetry-core", "hatchling", "editables")
@@ -435,7 +435,7 @@ class _Work:
             env["SSL_CERT_FILE"] = f"{_TOOL}/certificates.pem"
         if newer and argv[0] == "pip":
             dates = [a for b in _BACKENDS for a in ("--exclude-newer-package", f"{b}=2100-01-01T00:00:00Z")]
-            for package, until in exempt(self.recipe.python, newer).items():
+            for package, until in exempt(self.recipe.python, newer, project_name(self.base)).items():
                 dates += ["--exclude-newer-package", f"{package}={until.isoformat()}"]
             argv = (*argv, "--exclude-newer", newer.isoformat(), *dates)
         command = Command((f"{_TOOL}/uv", *argv), env=tuple(env.items()), stdin=stdin)
