@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import anyio
+from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
 from assay.adapters.environment.keep import Keep, size_bytes, top_level_names
 from assay.core.hashing import json_digest, tree_digest
 from assay.core.recipes import exempt, infer
-from assay.core.requirements import Declared, declared, from_file, project_name, requirement, text, without
+from assay.core.requirements import Declared, declared, from_file, names_of, project_name, requirement, text, without
 from assay.errors import DiskFullError, EnvironmentBuildError, InfrastructureError, PrerequisiteError, ProviderError
 from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment, Interpreter, Recipe
 from assay.model.ledger import Cost
@@ -285,7 +286,10 @@ class _Work:
                         raise
                     self.dropped.append(lost_one)
         lines = (line.strip() for line in result.stdout.decode("utf-8", "replace").splitlines())
-        return tuple(sorted(line for line in lines if re.match(r"^[A-Za-z0-9][\w.-]*==\S+$", line)))
+        pinned = (line for line in lines if re.match(r"^[A-Za-z0-9][\w.-]*==\S+$", line))
+        # A release of the project itself, which some dependency asks for, may hold the change.
+        own = {str(canonicalize_name(name)) for name in (project_name(self.base), self.name) if name}
+        return tuple(sorted(line for line in pinned if not names_of([line]) & own))
 
     async def _dependencies(self, key: str) -> None:
         async with self.keep.building(key) as folder:
