@@ -44,6 +44,14 @@ def _aware(context: click.Context, parameter: click.Parameter, value: datetime |
 @option("--paths", group=WHICH, multiple=True, metavar="PATTERN", help="Only changes that touch such a path (git).")
 @option("--match", group=WHICH, metavar="REGEX", default="", help="Only changes whose message matches (git).")
 @option("--best-first", group=WHICH, is_flag=True, help="The most promising first instead of the newest (git).")
+@option(
+    "--exclude",
+    group=WHICH,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Not what this benchmark has (SWE-bench rows: JSONL or parquet): same commit or same change. Repeatable.",
+)
 @sandbox_options
 @project_option
 @option("--jobs", type=click.IntRange(min=1), metavar="N", help="Changes to work on at the same time.")
@@ -61,6 +69,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     paths: tuple[str, ...],
     match: str,
     best_first: bool,
+    exclude: tuple[Path, ...],
     sandbox: str,
     unsafe: bool,
     project: Path | None,
@@ -76,7 +85,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     """
     consent.require(sandbox, unsafe)
     options = MineOptions(
-        source, limit, max_candidates, since, until, revisions, paths, match, best_first, jobs, sandbox, unsafe
+        source, limit, max_candidates, since, until, revisions, paths, match, best_first, exclude, jobs, sandbox, unsafe
     )
     with display(quiet=quiet) as shown:
         summary = run_mine(app, options, project, shown, as_json=as_json)

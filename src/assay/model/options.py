@@ -31,6 +31,8 @@ class MineOptions:
     """Only changes whose message matches this regular expression (git)."""
     best_first: bool = False
     """The most promising changes first (git)."""
+    exclude: tuple[Path, ...] = ()
+    """Files with rows of benchmarks, in SWE-bench's format, that must not become tasks."""
     jobs: int | None = None
     """Candidates worked on at the same time; None leaves it to the machine."""
     sandbox: str = "bubblewrap"
