@@ -49,19 +49,22 @@ def _lines(path: Path) -> Iterator[tuple[str, object]]:
         for number, line in enumerate(file, 1):
             text = line.removeprefix(b"\xef\xbb\xbf") if number == 1 else line
             if text.strip():
-                yield f"line {number}", _parsed(text, f"{path}, line {number}")
+                yield (
+                    f"line {number}",
+                    _parsed(text.strip(), f"{path}, line {number}", "one JSON object a line, as UTF-8"),
+                )
 
 
-def _parsed(text: bytes, where: str) -> object:
+def _parsed(text: bytes, where: str, hint: str) -> object:
     try:
         return json.loads(text.decode())
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{where} is not JSON: {error}", hint="one JSON object a line, as UTF-8") from error
+        raise InputError(f"{where} is not JSON: {error}", hint=hint) from error
 
 
 def _array(path: Path) -> Iterator[tuple[str, object]]:
     data = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    rows = _parsed(data, str(path))
+    rows = _parsed(data, str(path), "a JSON array of objects, as UTF-8, or one JSON object a line")
     for number, row in enumerate(rows if isinstance(rows, list) else [], 1):
         yield f"row {number}", row
 
@@ -85,7 +88,9 @@ def _parquet(path: Path) -> Iterator[tuple[str, object]]:
                     number += 1
                     yield f"row {number}", row
     except (arrow.ArrowException, ValueError) as error:
-        raise InputError(f"{path} cannot be read as parquet after row {number}: {error}", hint=HINT) from error
+        raise InputError(
+            f"{path}, after row {number}, cannot be read as parquet: {error}", hint="download it again"
+        ) from error
 
 
 def _row(row: object, where: str, path: Path) -> BenchmarkRow:

@@ -14,6 +14,7 @@ import anyio
 
 from assay.core.exclusion import change_key
 from assay.errors import AssayError
+from assay.model.task import GOLD_PATCH
 from assay.ports.store import Store
 from assay.stages.toolbox import Toolbox
 
@@ -35,7 +36,9 @@ def catch_up(tools: Toolbox) -> None:
                 task = tools.tasks.read(tools.tasks_folder / decision.slug)
             except AssayError:
                 continue  # removed or broken by hand: it is no task of the project any more
-            same.remember(change_key(task.gold_patch, task.assay.source), decision.candidate_key, decision.slug)
+            patch = task.files.get(GOLD_PATCH)
+            change = change_key(patch.data, task.assay.source) if patch else None
+            same.remember(change, decision.candidate_key, decision.slug)
     store.remember(MEMORY, COMPLETE, {"since": tools.run_id})
 
 
