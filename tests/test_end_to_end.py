@@ -160,6 +160,28 @@ def test_killed_at_any_moment_it_ends_with_the_same_tasks(project: Path, tmp_pat
     assert list((fresh / ".assay" / "sandboxes").iterdir()) == []
 
 
+def test_benchmarks_and_the_same_change_twice_are_kept_out(project: Path, tmp_path: Path) -> None:
+    subprocess.run(["cp", "-a", str(project / "temper"), str(tmp_path / "temper")], check=True)
+    for words in (("revert", "--no-edit", "HEAD~1"), ("cherry-pick", "HEAD~2")):
+        git(tmp_path / "temper", *words)
+    *tasks, summary = mine(tmp_path)
+    assert summary["rejected"] == {"duplicate": 1, "no-fail-to-pass": 1}, tasks
+    [task] = [line for line in tasks if line["status"] == "verified"]
+    [duplicate] = [line for line in tasks if line["reason"] == "duplicate"]
+    assert task["slug"] in duplicate["detail"]
+
+    patch = (tmp_path / "tasks" / task["slug"] / "solution" / "gold.patch").read_text().replace("    ", "\t")
+    rows = [{"repo": "some/fork", "base_commit": "0" * 40, "patch": patch, "instance_id": "fork-1"}]
+    (tmp_path / "rows.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    *tasks, summary = assay(tmp_path, "mine", "git:temper", "--exclude", "rows.jsonl", "--json")
+    assert (summary["verified"], summary["rejected"]) == (0, {"benchmark": 2, "no-fail-to-pass": 1})
+    assert all("fork-1" in line["detail"] for line in tasks if line["reason"] == "benchmark")
+
+    (tmp_path / "rows.jsonl").write_text('{"repo": "some/fork"\n')
+    error = assay(tmp_path, "mine", "git:temper", "--exclude", "rows.jsonl", "--json", check=(1,))[-1]
+    assert "rows.jsonl, line 1" in error["message"]
+
+
 def contents(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 

@@ -17,6 +17,7 @@ import anyio
 from assay.adapters.clock import SystemClock
 from assay.adapters.environment.interpreters import Interpreters
 from assay.adapters.environment.uv import Index, UvEnvironments
+from assay.adapters.exclusions import read_rows
 from assay.adapters.format.harbor import HarborFormat
 from assay.adapters.patch.git import GitPatchWriter
 from assay.adapters.registry import Registry
@@ -24,6 +25,7 @@ from assay.adapters.source.downloads import Connection
 from assay.adapters.store.database import open_store
 from assay.adapters.store.layers import LayerStore
 from assay.adapters.store.project import STATE, init_project, read_settings
+from assay.core.exclusion import Exclusions
 from assay.core.funnel import lines_of, origins_of
 from assay.core.hashing import task_digest
 from assay.core.staleness import is_stale
@@ -235,9 +237,12 @@ async def mine(options: MineOptions, project_dir: Path, on_event: OnEvent) -> Mi
         max_changed_files=settings.max_changed_files,
         max_changed_lines=settings.max_changed_lines,
         licences=settings.licences,
+        exclusions=await anyio.to_thread.run_sync(Exclusions, read_rows(options.exclude)),
     )
     budget = None if options.budget_cpu_hours is None else 3600 * options.budget_cpu_hours
     mining = MineSettings(options.limit, max_candidates, _jobs(options.jobs, settings), budget, proof)
+    if options.exclude:
+        on_event(Note(text=f"{proof.exclusions.count} rows of benchmarks are excluded"))
     query = Query(
         origin, options.since, options.until, options.revisions, options.paths, options.match, options.best_first
     )

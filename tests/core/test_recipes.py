@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.recipes import GRACE, choose, exempt, infer, plugins, requirement_files, versions
+from assay.core.recipes import GRACE, builders_until, choose, exempt, infer, plugins, requirement_files, versions
 from assay.core.requirements import Declared
 from assay.errors import Rejection
 from assay.model.environment import Interpreter
@@ -87,3 +87,7 @@ def test_pytest_may_be_newer_than_the_change_only_where_it_must() -> None:
     assert exempt("3.8", THEN, "more.itertools")["pytest"].year == 2023
     assert exempt("3.13", THEN, "attrs")["pytest"].year == 2024
     assert exempt("3.8", THEN, "pytest") == {}
+    old = datetime(2016, 1, 1, tzinfo=UTC)
+    assert builders_until("3.7", old).year == 2019
+    assert builders_until("3.12", old).year == 2023
+    assert builders_until("3.7", THEN) == THEN

@@ -45,6 +45,14 @@ def _aware(context: click.Context, parameter: click.Parameter, value: datetime |
 @option("--paths", group=WHICH, multiple=True, metavar="PATTERN", help="Only changes that touch such a path (git).")
 @option("--match", group=WHICH, metavar="REGEX", default="", help="Only changes whose message matches (git).")
 @option("--best-first", group=WHICH, is_flag=True, help="The most promising first instead of the newest (git).")
+@option(
+    "--exclude",
+    group=WHICH,
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Not what this benchmark has (SWE-bench rows: JSONL or parquet): same commit or same change. Repeatable.",
+)
 @option("--model", group=PROMPTS, metavar="NAME", default="", help="A model that drafts prompts; assay checks them.")
 @option("--model-url", group=PROMPTS, metavar="URL", default="", help="Its OpenAI-compatible endpoint, up to /v1.")
 @option("--budget", group=WHICH, type=click.FloatRange(min=0), metavar="HOURS", help="Stop after so much CPU time.")
@@ -68,6 +76,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     model: str,
     model_url: str,
     budget: float | None,
+    exclude: tuple[Path, ...],
     sandbox: str,
     unsafe: bool,
     project: Path | None,
@@ -92,6 +101,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
         paths=paths,
         match=match,
         best_first=best_first,
+        exclude=exclude,
         model=model,
         model_url=model_url,
         budget_cpu_hours=budget,

@@ -57,6 +57,10 @@ REASONS: Mapping[Reason, ReasonText] = {
         "change", "The archive or repository tries to leave its tree, or is larger than any honest one."
     ),
     Reason.LICENCE: ReasonText("change", "The licence is not on the list that the project allows."),
+    Reason.BENCHMARK: ReasonText(
+        "change", "A benchmark that was to be kept out holds the same commit or the same change."
+    ),
+    Reason.DUPLICATE: ReasonText("change", "The same change is a task already, from a fork or a copied commit."),
     Reason.NO_TESTS: ReasonText("change", "The source carries no tests that could judge an answer."),
     Reason.NO_SOURCE_CHANGE: ReasonText(
         "change", "Only tests, documentation or packaging changed; there is nothing to program."

@@ -39,6 +39,9 @@ PYTEST_FAMILY = (
     *("more-itertools", "atomicwrites", "importlib-metadata", "zipp", "typing-extensions", "wcwidth", "six"),
 )
 """pytest and what its versions depend on."""
+BUILDERS = ("setuptools", "wheel", "pip", "flit-core", "poetry-core", "hatchling", "editables")
+OLD_BUILDERS = ("setuptools", "wheel")
+FAR = datetime(2100, 1, 1, tzinfo=UTC)
 FREE_PYTEST = (2023, 9, 10)
 """A day on which pytest was 7.4: it runs on 3.7 and later, and needs neither attrs nor py, six or more-itertools."""
 WANTED = ("test", "tests", "testing", "dev", "develop")
@@ -167,6 +170,22 @@ def exempt(python: str, newer: datetime, own: str = "") -> dict[str, datetime]:
     until = datetime(*floor, tzinfo=UTC) if floor else newer
     until = max(until, datetime(*PYTEST_FLOORS[python], tzinfo=UTC)) if python in PYTEST_FLOORS else until
     return dict.fromkeys(PYTEST_FAMILY, until) if until > newer else {}
+
+
+def builders_until(python: str, newer: datetime) -> datetime:
+    """Up to when setuptools and wheel may be from, to build what is as old as the change: those of its time, or the
+    first ones that this interpreter and PEP 517 can live with.
+    """
+    floor = max((2019, 6, 1), PYTEST_FLOORS.get(python, (2019, 6, 1)))
+    return max(newer, datetime(*floor, tzinfo=UTC))
+
+
+def cutoffs(python: str, newer: datetime, own: str = "", *, old_builders: bool = False) -> dict[str, datetime]:
+    """Packages that may be newer than a change's date, and until when: what builds, and what runs the tests."""
+    found = dict.fromkeys(BUILDERS, FAR)
+    if old_builders:
+        found |= dict.fromkeys(OLD_BUILDERS, builders_until(python, newer))
+    return found | exempt(python, newer, own)
 
 
 def _is_of_pytest(own: str) -> bool:

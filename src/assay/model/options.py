@@ -31,6 +31,8 @@ class MineOptions:
     """Only changes whose message matches this regular expression (git)."""
     best_first: bool = False
     """The most promising changes first (git)."""
+    exclude: tuple[Path, ...] = ()
+    """Files with rows of benchmarks, in SWE-bench's format, that must not become tasks."""
     model: str = ""
     """A model that drafts prompts; empty for none."""
     model_url: str = ""

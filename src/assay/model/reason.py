@@ -50,3 +50,7 @@ class Reason(StrEnum):
     """Tests need the network."""
     LICENCE = "licence"
     """The licence is not on the project's allow list."""
+    BENCHMARK = "benchmark"
+    """The change is in a benchmark that was excluded. Holds for these exclusions alone."""
+    DUPLICATE = "duplicate"
+    """The same change is a task already. Holds as long as that task is there."""

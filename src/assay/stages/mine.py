@@ -15,6 +15,7 @@ from pathlib import Path
 
 import anyio
 
+from assay.core.exclusion import change_key
 from assay.core.failure_policy import policy
 from assay.core.hashing import task_digest
 from assay.errors import AssayError, InfrastructureError, Rejection
@@ -24,8 +25,10 @@ from assay.model.failure import Failure
 from assay.model.ledger import Cost, Decision
 from assay.model.reason import Reason
 from assay.model.summary import MineSummary
+from assay.model.task import Task
 from assay.ports.source import Query
 from assay.stages.prove import Proof, ProofSettings
+from assay.stages.same_changes import SameChanges, catch_up
 from assay.stages.toolbox import Toolbox
 from assay.stages.turnstile import Turnstile
 
@@ -35,6 +38,9 @@ FAILURES_IN_A_ROW = 3
 CLAIM_POLL_SECONDS = 0.5
 WAVE_FACTOR = 16
 """Candidates a wave and job when all are wanted: at its end a core may wait for the others."""
+
+PASSING = {Reason.BENCHMARK.value, Reason.DUPLICATE.value}
+"""Reasons that depend on more than the candidate, on what is excluded today and which tasks there are: never reused."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +64,7 @@ async def mine(kind: str, query: Query, tools: Toolbox, settings: MineSettings, 
     from listing. Everything else is a decision.
     """
     decisions: list[Decision] = []
+    await anyio.to_thread.run_sync(catch_up, tools)
     stream = tools.source(kind).candidates(query)
     purse = _Purse(settings.budget_cpu_seconds)
     total = settings.max_candidates
@@ -153,7 +160,7 @@ async def _decide_all(
     """Decide a wave's candidates side by side; the decisions in the candidates' order, without those for which the
     budget did not last.
     """
-    turnstile = Turnstile(len(wave))
+    turnstile, same = Turnstile(len(wave)), SameChanges(tools.store, tools.tasks_folder)
     limiter = anyio.CapacityLimiter(settings.jobs)
     results: dict[int, Decision] = {}
 
@@ -162,9 +169,10 @@ async def _decide_all(
             if purse.is_empty:
                 await turnstile.leave(position)
                 return
-            decider = _Decider(candidate, tools, settings, emit, turnstile.turn(position))
+            decider = _Decider(candidate, tools, settings, emit, turnstile.turn(position), same)
             decision, path = await decider.recorded_or_new()
             purse.spent += decider.cpu_seconds
+            same.give_back(candidate.key)
             await turnstile.leave(position)
         results[position] = decision
         emit(Decided(decision=decision, path=path))
@@ -195,6 +203,7 @@ class _Decider:
     settings: MineSettings
     emit: OnEvent
     turn: AbstractAsyncContextManager[None]
+    same: SameChanges
     cpu_seconds: float = 0.0
     """What deciding cost now; nothing when it was decided before."""
 
@@ -211,26 +220,55 @@ class _Decider:
             await anyio.sleep(CLAIM_POLL_SECONDS)
         try:
             # It may have been decided between the look and the claim.
-            return self._recorded() or await self._new()
+            return self._recorded() or self._withdrawn() or await self._new()
         finally:
             store.release(candidate.key, self.tools.run_id)
 
     def _recorded(self) -> tuple[Decision, Path | None] | None:
         """An earlier decision, if it still holds: a failure never does, a task only while its folder is unchanged."""
         decision = self.tools.store.decision(self.candidate.key)
-        if decision is None or decision.state == "failed":
+        if decision is None or decision.state == "failed" or decision.reason in PASSING:
             return None
         if decision.state == "rejected":
             return decision, None
-        path = self.tools.tasks_folder / (decision.slug or "")
+        task = self._task_of(decision)
+        if task is None or self._excluded(task):
+            return None
+        return decision, self.tools.tasks_folder / task.slug
+
+    def _task_of(self, decision: Decision) -> Task | None:
+        """The task that was decided, as it was then."""
         try:
-            same = task_digest(self.tools.tasks.read(path)) == decision.task_digest
+            task = self.tools.tasks.read(self.tools.tasks_folder / (decision.slug or ""))
+            return task if task_digest(task) == decision.task_digest else None
         except AssayError:
             return None
-        return (decision, path) if same else None
+
+    def _excluded(self, task: Task) -> str:
+        """The row of a benchmark that the task is."""
+        exclusions, source = self.settings.proof.exclusions, self.candidate.source
+        return exclusions.by_commit(source) or exclusions.by_content(change_key(task.gold_patch, source))
+
+    def _withdrawn(self) -> tuple[Decision, Path | None] | None:
+        """A task of an earlier run that is excluded since: it counts no more, but people's files are not deleted."""
+        decision = self.tools.store.decision(self.candidate.key)
+        task = self._task_of(decision) if decision and decision.state == "verified" else None
+        row = self._excluded(task) if task else ""
+        if decision is None or task is None or not row:
+            return None
+        folder = self.tools.tasks_folder / task.slug
+        detail = (
+            f"in an excluded benchmark: {row}; its folder {folder} is left as it is: remove it if it is not to be used"
+        )
+        update = {"state": "rejected", "reason": Reason.BENCHMARK.value, "detail": detail, "slug": None}
+        changed = {**update, "task_digest": None, "decided_at": self.tools.clock.now()}
+        withdrawn = decision.model_copy(update=changed)
+        self.tools.store.decide(withdrawn)
+        self.emit(Note(text=f"{task.slug} was a task and is {detail}"))
+        return withdrawn, None
 
     async def _new(self) -> tuple[Decision, Path | None]:
-        proof = Proof(self.candidate, self.tools, self.settings.proof, self.emit, self.turn)
+        proof = Proof(self.candidate, self.tools, self.settings.proof, self.emit, self.turn, self.same)
         path: Path | None = None
         try:
             path = await proof.run()
@@ -249,6 +287,8 @@ class _Decider:
 
     def _record(self, decision: Decision, proof: Proof) -> None:
         self.tools.store.charge(proof.entries)
+        if decision.slug:
+            self.same.remember(proof.change, decision.candidate_key, decision.slug)
         self.tools.store.decide(decision)
 
     def _decision(self, proof: Proof, *, reason: str = "", failure: str = "", detail: str = "") -> Decision:

@@ -18,6 +18,7 @@ import anyio
 from assay.core.admission import Admission, Judgement, admit
 from assay.core.causes import acceptable, classifier
 from assay.core.drafts import INSTRUCTION, material
+from assay.core.exclusion import Exclusions, change_key
 from assay.core.grading import grade
 from assay.core.hashing import json_digest, task_digest
 from assay.core.interface import needed_names
@@ -43,6 +44,7 @@ from assay.ports.environment import Built
 from assay.ports.framework import Framework, Selection
 from assay.stages.evidence import verify_evidence
 from assay.stages.running import Runner, stack
+from assay.stages.same_changes import SameChanges
 from assay.stages.toolbox import Toolbox, cost_of
 
 SuiteName = Literal["whole", "reached", "changed"]
@@ -63,6 +65,8 @@ class ProofSettings:
     licences: tuple[str, ...] = ()
     """SPDX identifiers that are allowed; empty for all."""
     framework: str = "pytest"
+    exclusions: Exclusions = field(default_factory=Exclusions)
+    """Rows of benchmarks that must not become tasks."""
 
 
 @dataclass(slots=True)
@@ -75,8 +79,11 @@ class Proof:
     emit: OnEvent
     turn: AbstractAsyncContextManager[None]
     """The candidate's turn to build its environment."""
+    same: SameChanges
     entries: list[LedgerEntry] = field(default_factory=list)
     task: Task | None = None
+    change: str | None = None
+    """What the change has in common with equal ones (see `assay.core.exclusion.change_key`), once it is split."""
 
     async def run(self) -> Path:
         """Prove the candidate and write its task; the folder. Raises Rejection or InfrastructureError."""
@@ -85,10 +92,12 @@ class Proof:
         base, gold = content.base, strip_noise(content.base, content.gold)
         parts = self._split(base, gold, framework)
         async with self.step("split"):
+            patch = await self.tools.patches.diff(parts.gold)
+            self.change = change_key(patch, content.source)
+            self._refuse("change", self.settings.exclusions.by_content(self.change))
             base_layer = await self.tools.layers.put(base)
             inside = framework.inside(parts.hidden)
             hidden_layer = await self.tools.layers.put(inside) if inside else None
-            patch = await self.tools.patches.diff(parts.gold)
         built = await self._environment(content, base_layer)
         is_protected = protection(
             framework.protected_patterns(),
@@ -146,11 +155,17 @@ class Proof:
 
     async def _fetch(self) -> CandidateContent:
         async with self.step("fetch"):
+            self._refuse("commit", self.settings.exclusions.by_commit(self.candidate.source))
             content = await self.candidate.load()
             licence = content.source.licence
             if self.settings.licences and licence not in self.settings.licences:
                 raise Rejection(Reason.LICENCE, f"licence {licence or 'unknown'} is not on the allow list")
             return content
+
+    @staticmethod
+    def _refuse(what: str, row: str) -> None:
+        if row:
+            raise Rejection(Reason.BENCHMARK, f"the same {what} is in an excluded benchmark: {row}")
 
     def _split(self, base: Tree, gold: Tree, framework: Framework) -> Split:
         if not any(framework.is_test_file(path, gold) for path in gold):
@@ -200,26 +215,30 @@ class Proof:
 
     async def _environment(self, content: CandidateContent, base_layer: Path) -> Built:
         source = content.source
-        async with self.turn, self.step("environment") as costs:
-            try:
-                built = await self.tools.environments.provide(
-                    content.base,
-                    base_layer,
-                    repository=f"{source.kind}:{source.origin}",
-                    date=source.gold_date,
-                    name=source.origin if source.kind == "pypi" else project_name(content.base),
-                    version=content.version,
-                )
-            except InfrastructureError as error:
-                spent = error.context.get("cost")
-                if spent is not None:
-                    costs.append(Cost.model_validate(spent))
-                if not isinstance(error, EnvironmentBuildError):
-                    raise
-                # Every rung was climbed and none held: that says something about the candidate.
-                detail = f"{error.step}: {error.message}\n{error.tail}".strip()
-                raise Rejection(Reason.ENVIRONMENT, detail) from error
-            costs.append(built.cost)
+        async with self.turn:
+            task = await self.same.take(self.change, self.candidate.key)
+            async with self.step("environment") as costs:
+                if task:
+                    raise Rejection(Reason.DUPLICATE, f"the same change is the task {task} already")
+                try:
+                    built = await self.tools.environments.provide(
+                        content.base,
+                        base_layer,
+                        repository=f"{source.kind}:{source.origin}",
+                        date=source.gold_date,
+                        name=source.origin if source.kind == "pypi" else project_name(content.base),
+                        version=content.version,
+                    )
+                except InfrastructureError as error:
+                    spent = error.context.get("cost")
+                    if spent is not None:
+                        costs.append(Cost.model_validate(spent))
+                    if not isinstance(error, EnvironmentBuildError):
+                        raise
+                    # Every rung was climbed and none held: that says something about the candidate.
+                    detail = f"{error.step}: {error.message}\n{error.tail}".strip()
+                    raise Rejection(Reason.ENVIRONMENT, detail) from error
+                costs.append(built.cost)
         for rung in built.rungs:
             if rung.error:
                 self.emit(Log(subject=self.candidate.title, text=f"{rung.step}: {rung.error}\n{rung.tail}"))

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from assay.adapters.environment.keep import Keep, size_bytes, top_level_names
 from assay.core.hashing import json_digest, tree_digest
-from assay.core.recipes import exempt, infer
+from assay.core.recipes import cutoffs, infer
 from assay.core.requirements import Declared, declared, from_file, names_of, project_name, requirement, text, without
 from assay.errors import DiskFullError, EnvironmentBuildError, InfrastructureError, PrerequisiteError, ProviderError
 from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment, Interpreter, Recipe
@@ -37,7 +37,6 @@ _MEMORY = "environment"
 _FORMAT = 3
 """Part of every key: raise it when the way of building changes."""
 _CACHE_LAYERS = 24
-_BACKENDS = ("setuptools", "wheel", "pip", "flit-core", "poetry-core", "hatchling", "editables")
 _OFFLINE = re.compile(
     r"dns error|failed to lookup address|connection (?:refused|reset)|error sending request|network is unreachable"
     r"|timed out|tls handshake|invalid peer certificate|50[0234] (?:bad|service|gateway|internal)",
@@ -222,6 +221,8 @@ class _Work:
         self.usage = Usage()
         self.built_bytes = 0
         self.dropped: list[str] = []
+        self.newest = False
+        """Whether dependencies that exist as source only are built by the newest setuptools."""
         self.tool: Path | None = None
 
     def cost(self) -> Cost:
@@ -238,7 +239,12 @@ class _Work:
             return self._bare(), True
         self.tool = await self.owner.tool()
         if not self.recipe.lock:
-            self.recipe = self.recipe.model_copy(update={"lock": await self._resolve()})
+            try:
+                lock = await self._resolve()
+            except EnvironmentBuildError:
+                self.newest, self.dropped = True, []
+                lock = await self._resolve()
+            self.recipe = self.recipe.model_copy(update={"lock": lock})
         deps_key = "deps-" + json_digest([_FORMAT, self.recipe.lock, self.python.version, platform.machine()])[:40]
         await self._dependencies(deps_key)
         return await self._project(deps_key)
@@ -299,7 +305,11 @@ class _Work:
                 await self._install_lock(folder, wheels_only=True)
             except EnvironmentBuildError:
                 # Something exists as source only. Building runs its code: the cache of that session is not kept.
-                await self._install_lock(folder, wheels_only=False)
+                try:
+                    await self._install_lock(folder, wheels_only=False)
+                except EnvironmentBuildError:
+                    self.newest = not self.newest
+                    await self._install_lock(folder, wheels_only=False)
             size = size_bytes(folder)
             self.built_bytes += size
             self.keep.finish(key, {"bytes": size})
@@ -438,9 +448,11 @@ class _Work:
         if index.certificates:
             env["SSL_CERT_FILE"] = f"{_TOOL}/certificates.pem"
         if newer and argv[0] == "pip":
-            dates = [a for b in _BACKENDS for a in ("--exclude-newer-package", f"{b}=2100-01-01T00:00:00Z")]
-            for package, until in exempt(self.recipe.python, newer, project_name(self.base)).items():
-                dates += ["--exclude-newer-package", f"{package}={until.isoformat()}"]
+            # Dependencies that exist as source only are built by the tools of their time; the project itself is not,
+            # because only newer ones install it in place.
+            old = step in ("resolve", "install") and not self.newest
+            until = cutoffs(self.recipe.python, newer, project_name(self.base), old_builders=old)
+            dates = [a for name, day in until.items() for a in ("--exclude-newer-package", f"{name}={day.isoformat()}")]
             argv = (*argv, "--exclude-newer", newer.isoformat(), *dates)
         command = Command((f"{_TOOL}/uv", *argv), env=tuple(env.items()), stdin=stdin)
         result = await self._run(session, command)
