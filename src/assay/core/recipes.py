@@ -41,6 +41,8 @@ PYTEST_FAMILY = (
 """pytest and what its versions depend on."""
 BUILDERS = ("setuptools", "wheel", "pip", "flit-core", "poetry-core", "hatchling", "editables")
 OLD_BUILDERS = ("setuptools", "wheel")
+SEEDED_UNTIL = datetime(2020, 1, 1, tzinfo=UTC)
+"""Until about then, packages used `pkg_resources` without saying so."""
 FAR = datetime(2100, 1, 1, tzinfo=UTC)
 FREE_PYTEST = (2023, 9, 10)
 """A day on which pytest was 7.4: it runs on 3.7 and later, and needs neither attrs nor py, six or more-itertools."""
@@ -137,7 +139,7 @@ def infer(
     fitting = tuple(_extras(facts))
     groups = tuple(g for g in facts.groups if g.lower() in WANTED)
     files = tuple(requirement_files(base))
-    plain = ("pytest", *plugins(base))
+    plain = ("pytest", *plugins(base), *_setuptools(base, date))
     own = {name.lower().replace("_", "-")} | _own_modules(base)
     known = names_of(facts.dependencies) | own
     imported = tuple(sorted(d for d in test_imports(base) if d.lower() not in known and d not in plain))
@@ -235,6 +237,13 @@ def requirement_files(base: Tree) -> list[str]:
 def _test_files(base: Tree) -> list[str]:
     name = re.compile(r"(?:^|/)(?:test_[^/]*|[^/]*_test|conftest|tests?)\.py$|(?:^|/)tests?/.*\.py$")
     return [p for p in sorted(base) if name.search(p)]
+
+
+def _setuptools(base: Tree, date: datetime | None) -> tuple[str, ...]:
+    """Environments once had setuptools in them, and code relied on it; its `pkg_resources` went away with 82."""
+    old = date is not None and date < SEEDED_UNTIL
+    asked = (b"pkg_resources" in state.data for path, state in base.items() if path.endswith(".py"))
+    return ("setuptools<82",) if old or any(asked) else ()
 
 
 def _own_modules(base: Tree) -> set[str]:

@@ -48,7 +48,12 @@ from assay.stages.same_changes import SameChanges
 from assay.stages.toolbox import Toolbox, cost_of
 
 SuiteName = Literal["whole", "reached", "changed"]
-NARROWER_HELPS = frozenset({Reason.TIMEOUT, Reason.RESOURCES, Reason.GOLD_FAILS, Reason.BASE_BROKEN, Reason.FLAKY})
+NARROWER_HELPS = frozenset(
+    {
+        *(Reason.TIMEOUT, Reason.RESOURCES, Reason.GOLD_FAILS),
+        *(Reason.BASE_BROKEN, Reason.FLAKY, Reason.TESTS_NOT_COLLECTED),
+    }
+)
 """Why the whole suite may say nothing where a part of it does. That nothing flips is true of every part, too."""
 
 

@@ -126,6 +126,11 @@ PLAIN = {
 }
 
 
+def name_of(nodeid):
+    """Before 3.9, pytest wrote the instance of a class into the id; later versions take the id without it as well."""
+    return nodeid.replace("::()", "")
+
+
 class Reporter:
     """Hooks."""
 
@@ -138,21 +143,21 @@ class Reporter:
         self.channel.tell("start", pytest=pytest.__version__, python=sys.version.split()[0])
 
     def pytest_collection_finish(self, session):
-        ids = [item.nodeid for item in session.items]
+        ids = [name_of(item.nodeid) for item in session.items]
         for first in range(0, len(ids), CHUNK):
             self.channel.tell("collected", ids=ids[first : first + CHUNK])
 
     def pytest_collectreport(self, report):
         if report.failed:
             kind, message = error_in_text(str(report.longrepr))
-            self.channel.tell("uncollected", id=report.nodeid, type=kind, message=message)
+            self.channel.tell("uncollected", id=name_of(report.nodeid), type=kind, message=message)
 
     def pytest_runtest_logstart(self, nodeid, location):
-        EYE.test = nodeid
-        self.channel.tell("begin", id=nodeid)
+        EYE.test = name_of(nodeid)
+        self.channel.tell("begin", id=name_of(nodeid))
 
     def pytest_runtest_logfinish(self, nodeid, location):
-        self.channel.tell("end", id=nodeid)
+        self.channel.tell("end", id=name_of(nodeid))
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item, call):
@@ -169,7 +174,7 @@ class Reporter:
             message = str(report.longrepr[-1])[:MESSAGE_CHARACTERS]
         self.channel.tell(
             "phase",
-            id=report.nodeid,
+            id=name_of(report.nodeid),
             when=report.when,
             outcome=report.outcome,
             xfail=hasattr(report, "wasxfail"),
