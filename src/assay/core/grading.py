@@ -66,7 +66,7 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
     parameter of it is no surprise, and counts for nothing either.
     """
     counted = (*task.fail_to_pass, *task.pass_to_pass)
-    volatile = {name.partition("[")[0] for name in task.quarantined}
+    volatile = {name.partition("[")[0] for name in (*task.quarantined, *pool.volatile)}
     others = {*task.quarantined, *task.uncounted}
     findings = read_rounds(pool, rounds, reports, counted, others, volatile)
     results = tuple(
@@ -78,6 +78,7 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
         )
         for kind, ids in (("fail_to_pass", task.fail_to_pass), ("pass_to_pass", task.pass_to_pass))
         for test_id in ids
+        if kind == "fail_to_pass" or test_id in findings.statuses or test_id.partition("[")[0] not in pool.volatile
     )
     problems = [problem for report in reports for problem in report.problems]
     if findings.strangers:

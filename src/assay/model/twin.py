@@ -86,6 +86,10 @@ class Pool:
     """Tests that have only a twin of the kind `forced`, and why."""
     plain: tuple[str, ...] = ()
     """Tests that do not stand a failing neighbour: they are judged in a run of their own, without twins."""
+    volatile: tuple[str, ...] = ()
+    """Functions (ids without parameters) whose ids come and go with the reference change itself, such as parameters
+    that are named after the order of a set: an id that a run lacks says nothing there.
+    """
     run_seconds: float = 0.0
     """Wall time of one run of the tests."""
     broken: str = ""

@@ -41,7 +41,7 @@ from assay.stages.toolbox import Toolbox, cost_of
 from assay.stages.twins import Mint, Stand
 
 NO_TWINS = Pool()
-WEAVING = 6
+WEAVING = 7
 """Goes up when twins are made otherwise, so that older ones are not used any more."""
 MAX_PATCH_BYTES = 32 * 1024 * 1024
 """No honest change of a task is near it."""

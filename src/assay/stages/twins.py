@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 from pydantic import TypeAdapter, ValidationError
 
-from assay.core.grading import grade, grade_rounds
+from assay.core.grading import grade_rounds
 from assay.core.twins.cases import stem
 from assay.core.twins.rounds import admitted, edits_by_file, lay_out, read_rounds, sealed_well, status_in
 from assay.errors import StoreError
@@ -99,13 +99,17 @@ class Mint:
     draw: random.Random
     usage: Usage = field(default_factory=Usage)
     _missing: dict[str, str] = field(default_factory=dict)
+    _gone: set[str] = field(default_factory=set)
+    """Functions of which some run of the reference change lacked an id."""
 
     async def make(self) -> Pool:
         """All twins that behaved. Raises SandboxError and its kin; a broken reference change is in the pool."""
         task, framework = self.stand.task.assay, self.stand.runner.framework
         plain = Round({})
         base, gold = await self._runs([(Pool(), plain, None), (Pool(), plain, self.gold)])
-        judged = grade(task, gold.report)
+        self._note_gone(Pool(), plain, gold.report)
+        known = Pool(volatile=tuple(sorted(self._gone)))
+        judged = grade_rounds(task, known, (plain,), (gold.report,))
         if not judged.resolved:
             return Pool(broken=f"{judged.reason}: {_first(judged.problems, gold.report, task.fail_to_pass)}")
         if not isinstance(framework, TwinMaker):
@@ -139,6 +143,8 @@ class Mint:
         slots = range(max((len(w.twins) for w in woven.values()), default=0))
         rounds = [Round({w.key: n for w in woven.values() if n < len(w.twins)}, sealed=False) for n in slots]
         runs = await self._runs([(pool, chosen, self.gold) for chosen in (*rounds, Round({}))])
+        for chosen, run in zip((*rounds, Round({})), runs, strict=True):
+            self._note_gone(pool, chosen, run.report)
         tried = admitted(woven, [(n, run.report) for n, run in enumerate(runs[:-1])])
         return sealed_well(tried, plain, runs[-1].report)
 
@@ -149,6 +155,9 @@ class Mint:
             rounds = lay_out(pool, task.fail_to_pass, self.draw)
             runs = await self._runs([(pool, chosen, self.gold) for chosen in rounds])
             reports = [run.report for run in runs]
+            for chosen, report in zip(rounds, reports, strict=True):
+                self._note_gone(pool, chosen, report)
+            pool = replace(pool, volatile=tuple(sorted(self._gone)))
             changed = self._without_offenders(pool, rounds, reports)
             judged = grade_rounds(task, pool, rounds, reports)
             if changed is pool and judged.resolved:
@@ -159,10 +168,23 @@ class Mint:
         why = _first(judged.problems, reports[0], task.fail_to_pass)
         return replace(pool, broken=f"its tests come out otherwise from run to run ({judged.reason}: {why})")
 
+    def _note_gone(self, pool: Pool, chosen: Round, report: TestReport) -> None:
+        """Remember listed ids that a run lacks although others of the same function are there, and nothing was changed
+        in it.
+        """
+        task, stems = self.stand.task.assay, {stem(i) for i in report.outcomes}
+        owners = {i: w for w in pool.woven for i in w.ids}
+        for test_id in (*task.fail_to_pass, *task.pass_to_pass):
+            owner = owners.get(test_id)
+            itself = chosen.runs(test_id) and (owner is None or owner.key not in chosen.choices)
+            sealed = owner is not None and owner.seal is not None and chosen.sealed  # parameters may be named otherwise
+            if itself and not sealed and test_id not in report.outcomes and stem(test_id) in stems:
+                self._gone.add(stem(test_id))
+
     def _without_offenders(self, pool: Pool, rounds: Sequence[Round], reports: Sequence[TestReport]) -> Pool:
         task = self.stand.task.assay
         counted = [*task.fail_to_pass, *task.pass_to_pass]
-        found = read_rounds(pool, rounds, reports, counted, {*task.quarantined, *task.uncounted}, set())
+        found = read_rounds(pool, rounds, reports, counted, {*task.quarantined, *task.uncounted}, set(pool.volatile))
         fragile = {i for i, status in found.statuses.items() if status is not Status.PASSED} - set(pool.plain)
         misbehaved = {stem(i) for i in (*found.unclear, *found.strangers)}
         # A green twin here is no accusation but a twin that is good for nothing: nobody is on trial.
@@ -185,6 +207,9 @@ class Mint:
 
     def _described(self, pool: Pool) -> Pool:
         without, unchanged = dict(self._missing), dict[str, str]()
+        without |= dict.fromkeys(
+            pool.volatile, "its ids come and go with the reference change: missing ones do not count"
+        )
         for woven in pool.woven:
             if not woven.twins:
                 without |= {i: without.get(i, "no wrong expectation made it fail") for i in woven.ids}

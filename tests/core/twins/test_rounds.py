@@ -190,6 +190,26 @@ def test_what_is_judged_alone_stays_so_when_another_parameter_of_it_is_heard_aga
     assert grade_rounds(task, pool, (*rounds, *more), [report(r) for r in (*rounds, *more)]).resolved
 
 
+def test_an_id_that_comes_and_goes_with_the_reference_change_is_not_counted() -> None:
+    one, two = f"{B}[1]", f"{B}[2]"
+    pool = Pool(woven=(woven(A, at_stake=True),), volatile=(B,))
+    task = TASK.model_copy(update={"pass_to_pass": (one, two)})
+    rounds = lay_out(pool, [A], random.Random(0))
+
+    def judged(other: str, status: Status) -> str:
+        ids = {A: Status.PASSED, two: status, other: Status.PASSED}
+        reports = [
+            TestReport(
+                {i: TestOutcome(Status.FAILED if r.choices and i == A else s) for i, s in ids.items() if r.runs(i)}
+            )
+            for r in rounds
+        ]
+        return grade_rounds(task, pool, rounds, reports).reason
+
+    assert judged(f"{B}[3]", Status.PASSED) == ""
+    assert judged(one, Status.FAILED) == "tests-failed"
+
+
 def test_who_is_not_heard_again() -> None:
     rounds = lay_out(POOL, [A], random.Random(0))
     for broken, pool in (

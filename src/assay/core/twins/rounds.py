@@ -169,7 +169,7 @@ class _Reader:
         self._counted, self._others, self._volatile = counted, others, volatile
         self._owner = {i: w for w in pool.woven for i in w.ids}
         self._by_stem = {stem(i): w for w in pool.woven for i in w.ids}
-        self._plain = set(pool.plain)
+        self._plain, self._come_and_go = set(pool.plain), set(pool.volatile)
         self._found = Findings()
         self._green: list[tuple[Woven, str]] = []
         self.heard_again: set[str] = set()
@@ -206,6 +206,8 @@ class _Reader:
         seal = woven.seal if woven and chosen.sealed and chosen.woven else None
         reported = seal.names.get(test_id, test_id) if seal else test_id
         status, message = status_in(report, reported), message_in(report, reported)
+        if status is Status.MISSING and stem(test_id) in self._come_and_go:
+            return
         if seal and status is Status.PASSED:
             self._found.sealed.add(test_id)
             message = unexpected_value(seal, report.outcomes[reported], seal.seen.get(reported, ()))
@@ -216,6 +218,7 @@ class _Reader:
 
     def _twin(self, woven: Woven, twin: Twin, chosen: Round, report: TestReport) -> None:
         failing = [i for i in twin.failing if chosen.runs(i)]
+        failing = [i for i in failing if i in report.outcomes or stem(i) not in self._come_and_go]
         if not failing:
             return
         self._found.covered |= set(woven.ids)
