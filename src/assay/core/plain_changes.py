@@ -37,6 +37,7 @@ HARMLESS = {
     "inspect": {"isclass", "isfunction", "ismethod", "isgenerator", "iscoroutine", "iscoroutinefunction", "isabstract"}
     | {"isawaitable", "isasyncgenfunction", "isgeneratorfunction", "signature", "Signature", "Parameter", "cleandoc"}
     | {"getdoc", "isbuiltin", "isroutine"},
+    "cgi": {"escape"},
     "io": {"StringIO", "BytesIO", "IOBase", "RawIOBase", "TextIOBase"},
     "os": {"path", "environ", "sep", "fspath", "linesep", "name", "PathLike", "pathsep", "getcwd", "extsep", "curdir"},
     "pathlib": {"Path", "PurePath", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath"},
@@ -71,7 +72,8 @@ OPEN_DUNDERS = _words(
     __exit__ __aenter__ __aexit__ __call__ __new__ __post_init__ __or__ __and__ __xor__ __invert__ __add__ __radd__
     __sub__ __mul__ __truediv__ __floordiv__ __mod__ __neg__ __pos__ __abs__ __int__ __float__ __index__ __bool__
     __bytes__ __format__ __reversed__ __missing__ __get__ __set__ __set_name__ __init_subclass__ __version__ __all__
-    __slots__ __await__ __aiter__ __anext__ __fspath__ __round__ __copy__ __deepcopy__ __html__
+    __slots__ __await__ __aiter__ __anext__ __fspath__ __round__ __copy__ __deepcopy__ __html__ __cause__
+    __suppress_context__ __traceback__ __reduce__ __getstate__ __setstate__
     """
 )
 
