@@ -102,6 +102,13 @@ def test_what_stood_there_before_may_move() -> None:
     assert reach(moved[1:]) == "pkg/b.py:3 imports requests"
 
 
+def test_tests_that_a_change_brings_may_do_what_they_like() -> None:
+    own = "import pytest\n\ndef test_own(monkeypatch):\n    monkeypatch.setattr('a.b', 1)\n"
+    assert change(own, None, "tests/test_own.py") == ""
+    for line in ("from tests.test_own import x", "import tests", "from .testing import x", "from pkg import conftest"):
+        assert "imports" in change(OLD + f"\n{line}\n")
+
+
 def test_what_cannot_be_read_is_not_plain() -> None:
     assert "cannot be parsed" in change("def (:\n")
     assert "link" in reach([FileChange("pkg/a", None, FileState(b"b.py", "120000"))])

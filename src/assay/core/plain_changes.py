@@ -12,7 +12,7 @@ import ast
 import sys
 from collections.abc import Iterator, Sequence
 
-from assay.core.syntax import parse
+from assay.core.syntax import is_test_path, parse
 from assay.model.tree import FileChange
 
 LINK = "120000"
@@ -79,14 +79,17 @@ OPEN_DUNDERS = _words(
 
 
 def reach(changes: Sequence[FileChange]) -> str:
-    """What in a change reaches beyond computing, with its place; empty when nothing does."""
+    """What in a change reaches beyond computing, with its place; empty when nothing does. Tests that it brings may do
+    what they like: they are not run, and source that imports them is not plain.
+    """
     olds = [parse(change.old) for change in changes if change.path.endswith(".py")]
     known = {_text(statement) for tree in olds if tree for statement in _statements(tree)}
     own = {part for change in changes for part in change.path.removesuffix(".py").split("/")}
     for change in changes:
         if change.new is not None and change.new.mode == LINK:
             return f"{change.path} becomes a link"
-        if change.new is None or not change.path.endswith(".py"):
+        own_test = is_test_path(change.path) and not change.path.endswith("conftest.py")
+        if change.new is None or not change.path.endswith(".py") or own_test:
             continue
         tree = parse(change.new)
         if tree is None:
@@ -150,6 +153,8 @@ class _Reader:
     def _module(self, dotted: str) -> str:
         """What importing this brings into reach."""
         top, _, rest = dotted.partition(".")
+        if is_test_path(f"{dotted.strip('.').replace('.', '/')}.py"):
+            return f"imports {dotted}"
         if not all(_is_plain(part) for part in rest.split(".") if part) or self._is_inner(top, rest):
             return f"imports {dotted}"
         if not top or top in self._own or top in COMPUTING:
