@@ -42,6 +42,7 @@ def test_housekeeping_is_left_out() -> None:
 
 def test_sphinx_and_links_become_plain() -> None:
     assert clean(":func:`pkg.f` accepts ``None`` (`#12 <https://x.test/12>`_)") == "`pkg.f` accepts `None`"
+    assert clean("{func}`pkg.f` forwards `PAGER`. {issue}`12` {pr}`3777`") == "`pkg.f` forwards `PAGER`."
     assert clean("Fixed [`pkg.f`][pkg.f] for `f(x=...)`") == "Fixed `pkg.f` for `f(x=...)`"
     assert clean("Allow [nested lists](https://x.test) in tables, by @ann and @bob") == "Allow nested lists in tables"
 

@@ -53,6 +53,13 @@ NOISE = (
     (re.compile(r"`([^`<]+?)\s*<[^>]+>`_{1,2}"), r"\1"),
     (re.compile(r":(?:\w+:)?(?:func|meth|class|mod|attr|exc|obj|ref|doc|term|data|const):`~?([^`]+)`"), r"`\1`"),
     (re.compile(r":(?:issue|pr|pull|gh|bug|user|ghissue|ghpull|commit|cve)s?:`[^`]*`"), ""),
+    (re.compile(r"\{(?:issue|pr|pull|gh|user|commit|cve|ghsa)s?\}`[^`]*`", re.IGNORECASE), ""),
+    (
+        re.compile(
+            r"\{(?:\w+:)?(?:func|meth|class|mod|attr|exc|obj|ref|doc|term|data|const)\}`~?([^`<]+?)(?:\s*<[^>]*>)?`"
+        ),
+        r"`\1`",
+    ),
     (re.compile(r"``([^`]+)``"), r"`\1`"),
     (re.compile(r"\bhttps?://\S+"), ""),
     # A parenthesis that only says who, or which issue.
