@@ -93,6 +93,13 @@ def test_what_reaches_out_is_not(line: str) -> None:
     assert change(OLD + "\n\ndef g(x, name):\n    " + line + "\n").startswith("src/pkg/mod.py:")
 
 
+def test_variables_may_be_called_otherwise_and_modules_may_not_take_their_place() -> None:
+    old = "import re\n\ndef f(link):\n    link.unlink()\n    return link.__dict__\n"
+    assert change("import re\n\ndef f(v):\n    v.unlink()\n    return v.__dict__\n", old) == ""
+    assert "__dict__" in change("import re\n\ndef f(v):\n    v.unlink()\n    return re.__dict__\n", old)
+    assert "eval" in change(old + "def g(x):\n    return eval(x)\n", old + "def g(x):\n    return f(x)\n")
+
+
 def test_what_stood_there_before_may_move() -> None:
     moved = [
         FileChange("pkg/a.py", FileState(OLD.encode()), None),

@@ -3,19 +3,23 @@
 Code that forges outcomes in its own process has to reach the test framework, a frame, a file or another module's
 attributes. What it needs for that can be read off its syntax, because Python's ways out of a function have names. This
 is a second line, for tests that no twin can guard: not a sandbox, and no verdict against anybody. A construct counts
-only in statements that the change brings; what stood in the changed files before may move about.
+only in statements that the change brings; what stood in the changed files before may move about, and call its own
+variables otherwise.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 from assay.core.syntax import is_test_path, parse
 from assay.model.tree import FileChange
 
 LINK = "120000"
+VARIABLE = re.compile(r"\b(Name\(id=|arg\(arg=)'(\w+)'")
+"""A variable in what `ast.dump` writes."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -83,7 +87,7 @@ def reach(changes: Sequence[FileChange]) -> str:
     what they like: they are not run, and source that imports them is not plain.
     """
     olds = [parse(change.old) for change in changes if change.path.endswith(".py")]
-    known = {_text(statement) for tree in olds if tree for statement in _statements(tree)}
+    known = {_text(statement, _imports(tree)) for tree in olds if tree for statement in _statements(tree)}
     own = {part for change in changes for part in change.path.removesuffix(".py").split("/")}
     for change in changes:
         if change.new is not None and change.new.mode == LINK:
@@ -94,9 +98,10 @@ def reach(changes: Sequence[FileChange]) -> str:
         tree = parse(change.new)
         if tree is None:
             return f"{change.path} cannot be parsed"
-        reader = _Reader(_imports(tree), own)
+        imports = _imports(tree)
+        reader = _Reader(imports, own)
         for statement in _statements(tree):
-            what = "" if _text(statement) in known else reader.reach(statement)
+            what = "" if _text(statement, imports) in known else reader.reach(statement)
             if what:
                 return f"{change.path}:{statement.lineno} {what}"
     return ""
@@ -111,10 +116,16 @@ def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
     return (child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt | ast.ExceptHandler))
 
 
-def _text(statement: ast.stmt) -> str:
-    if not any(isinstance(child, ast.stmt) for child in ast.iter_child_nodes(statement)):
-        return ast.dump(statement)
-    return "\n".join([type(statement).__name__, *map(ast.dump, _parts(statement))])
+def _text(statement: ast.stmt, imports: Collection[str]) -> str:
+    """A statement without what is in it, and without the names of its own variables."""
+
+    def named(match: re.Match[str]) -> str:
+        is_own = match[2] not in imports and match[2] not in FUNCTIONS
+        return f"{match[1]}'_'" if is_own else match[0]
+
+    simple = not any(isinstance(child, ast.stmt) for child in ast.iter_child_nodes(statement))
+    parts = [ast.dump(statement)] if simple else [type(statement).__name__, *map(ast.dump, _parts(statement))]
+    return VARIABLE.sub(named, "\n".join(parts))
 
 
 def _imports(tree: ast.Module) -> dict[str, str]:
