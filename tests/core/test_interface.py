@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.interface import needed_names
+from assay.core.interface import needed_names, unsaid_texts
 from assay.model.tree import FileState
 
 BASE = {"pkg/__init__.py": FileState(b"def old(text):\n    return text\n")}
@@ -31,6 +31,18 @@ def test_a_new_parameter_is_listed_where_the_test_gives_it() -> None:
 
 def test_what_the_base_has_is_not_listed() -> None:
     assert shown(b"from pkg import old\n\ndef test_it():\n    old('x')\n") == []
+
+
+def test_a_text_that_nobody_could_guess_is_found_until_somebody_says_it() -> None:
+    long = "the value has to be one of those that were registered before, " * 3
+    gold = {"pkg/__init__.py": FileState(f"def old(text):\n    return {long!r} + text + ' a b'\n".encode())}
+    tests = {
+        "tests/test_x.py": FileState(f"from pkg import old\n\ndef test():\n    assert old('') == {long!r}\n".encode())
+    }
+    assert unsaid_texts(BASE, gold, tests, "Say more.") == (long.strip(),)
+    assert unsaid_texts(BASE, gold, tests, f"Say:\n\n    {long}") == ()
+    assert unsaid_texts(gold, gold, tests, "") == ()
+    assert unsaid_texts(BASE, gold, {"tests/test_x.py": FileState(b"def test(): pass\n")}, "") == ()
 
 
 @given(st.binary(max_size=120))

@@ -88,6 +88,9 @@ REASONS: Mapping[Reason, ReasonText] = {
     Reason.RESOURCES: ReasonText("tests", "The tests went over a limit of memory, processes, disk or output."),
     Reason.NEEDS_NETWORK: ReasonText("tests", "The tests need the network, which the sandbox does not have."),
     Reason.LEAK: ReasonText("prompt", "The prompt could not be written without giving the change away."),
+    Reason.HIDDEN_TEXT: ReasonText(
+        "prompt", "Tests expect a text letter by letter that no reader could guess, and telling it would be the answer."
+    ),
     Reason.NO_PROMPT: ReasonText("prompt", "Neither the maintainers' words nor the tests say what is wanted."),
 }
 """Every reason, in exactly one stage."""

@@ -31,6 +31,10 @@ MAX_MESSAGES = 8
 MESSAGE_CHARACTERS = range(10, 121)
 
 
+UNSAID_WORDS = 4
+"""Shorter texts may be met by luck, or by following the prompt."""
+
+
 @dataclass(frozen=True, slots=True)
 class InterfaceItem:
     """One name, as a prompt may show it."""
@@ -49,6 +53,13 @@ class InterfaceItem:
     def shown(self) -> str:
         """Location and signature in one."""
         return f"{self.location}{self.signature}"
+
+
+def unsaid_texts(base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | None], said: str) -> tuple[str, ...]:
+    """Texts that the tests expect letter by letter, that only the reference change has, and that neither the base nor
+    the prompt (`said`) tells: no reader could guess them.
+    """
+    return tuple(_Finder(base, gold, hidden_tests).unsaid(said))
 
 
 def needed_names(base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | None]) -> tuple[InterfaceItem, ...]:
@@ -153,15 +164,29 @@ class _Finder:
 
     def messages(self) -> Iterator[InterfaceItem]:
         """Texts that the tests compare letter by letter and that only the change contains."""
-        expected = [re.sub(r"\\([^\w\s])", r"\1", text) for text in self._usage.strings]
-        old = {text for path in self._changed for text in _strings(self._base.tree.get(path))}
-        new = {text for path in self._changed for text in _strings(self._gold.tree.get(path))} - old
-        count = 0
-        for text in sorted(piece.strip() for piece in new):
-            is_message = len(text) in MESSAGE_CHARACTERS and " " in text and "\n" not in text and "`" not in text
+        expected, count = self._expected(), 0
+        for text in self._new_texts():
+            is_message = len(text) in MESSAGE_CHARACTERS and "\n" not in text and "`" not in text
             if is_message and count < MAX_MESSAGES and any(text in e and len(e) < 400 for e in expected):
                 count += 1
                 yield InterfaceItem(text, "message")
+
+    def unsaid(self, said: str) -> Iterator[str]:
+        """Texts of the change, of several words, that tests expect whole and that nobody has said."""
+        expected, flat = self._expected(), " ".join(said.split())
+        for text in self._new_texts():
+            words = " ".join(text.split())
+            long = len(words) >= min(MESSAGE_CHARACTERS) and len(words.split()) >= UNSAID_WORDS
+            if long and words not in flat and any(words in " ".join(e.split()) for e in expected):
+                yield words
+
+    def _expected(self) -> list[str]:
+        return [re.sub(r"\\([^\w\s])", r"\1", text) for text in self._usage.strings]
+
+    def _new_texts(self) -> list[str]:
+        old = {text for path in self._changed for text in _strings(self._base.tree.get(path))}
+        new = {text for path in self._changed for text in _strings(self._gold.tree.get(path))} - old
+        return sorted(text for piece in new if " " in (text := piece.strip()))
 
     def _gold_classes(self) -> Iterator[tuple[str, ast.ClassDef]]:
         for dotted in self._changed_modules():

@@ -48,6 +48,8 @@ class Prompt:
     text: str
     provenance: str
     unusable: str = ""
+    leaks: bool = False
+    """Whether it cannot serve because it would give the change away."""
 
 
 def compose(
@@ -84,7 +86,8 @@ def compose(
     text = _layout(project, revision, told[:MAX_POINTS], interface, provenance, concerns)
     remaining = reference.leaks(text, shown)
     if remaining:
-        return Prompt("", provenance, f"the prompt would give the change away: {remaining[0].excerpt[:120]}")
+        why = f"the prompt would give the change away: {remaining[0].excerpt[:120]}"
+        return Prompt("", provenance, why, leaks=True)
     return Prompt(text, provenance)
 
 

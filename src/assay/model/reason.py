@@ -44,6 +44,8 @@ class Reason(StrEnum):
     """Tests went over memory, process, disk or output limits."""
     LEAK = "leak"
     """The prompt cannot be written without giving the change away."""
+    HIDDEN_TEXT = "hidden-text"
+    """Tests expect a text of the change that no reader could guess and that the prompt does not tell."""
     NO_PROMPT = "no-prompt"
     """Neither the maintainers' words nor the tests say what is wanted."""
     NEEDS_NETWORK = "needs-network"

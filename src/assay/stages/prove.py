@@ -21,9 +21,10 @@ from assay.core.drafts import INSTRUCTION, material
 from assay.core.exclusion import Exclusions, change_key
 from assay.core.grading import grade
 from assay.core.hashing import json_digest, task_digest
-from assay.core.interface import needed_names
+from assay.core.interface import needed_names, unsaid_texts
 from assay.core.packaging_noise import strip_noise
 from assay.core.paths import classify
+from assay.core.prompts import Prompt
 from assay.core.prompts import compose as compose_prompt
 from assay.core.protection import protection
 from assay.core.related_tests import related
@@ -306,12 +307,13 @@ class Proof:
             fail_to_pass=proved.admission.fail_to_pass,
             tests_text="\n".join(s.data.decode("utf-8", "replace") for s in parts.hidden.values() if s),
         )
-        prompt = write()
-        if prompt.unusable:
-            raise Rejection(Reason.NO_PROMPT, prompt.unusable)
-        prompt = write(draft=await self._draft(content, prompt.text))
-        if prompt.unusable:
-            raise Rejection(Reason.NO_PROMPT, prompt.unusable)
+        _demand_usable(prompt := write())
+        if self.tools.writer is not None:
+            _demand_usable(prompt := write(draft=await self._draft(content, prompt.text)))
+        if unsaid := unsaid_texts(content.base, _with(content.base, parts), parts.hidden, prompt.text):
+            raise Rejection(
+                Reason.HIDDEN_TEXT, f"the tests expect this text, which nobody could guess: {unsaid[0][:200]}"
+            )
         framework = self.tools.framework(self.settings.framework)
         return compose_task(
             slug=self.candidate.slug,
@@ -334,6 +336,11 @@ class Proof:
             raise Rejection(Reason.GOLD_FAILS, "the reference change does not satisfy the whole verifier")
         if any(grade(task.assay, run).resolved for run in proved.base_runs):
             raise VerifierError(f"{task.slug}: the verifier accepts the base")
+
+
+def _demand_usable(prompt: Prompt) -> None:
+    if prompt.unusable:
+        raise Rejection(Reason.LEAK if prompt.leaks else Reason.NO_PROMPT, prompt.unusable)
 
 
 def _with(base: Tree, parts: Split) -> Tree:
