@@ -101,3 +101,27 @@ def test_broken_files_count_as_empty_and_raise_nothing(text: str) -> None:
     setup_arguments(text)
     from_file(of("requirements.txt", text), "requirements.txt")
     without(["six"], text)
+
+
+def test_what_nox_and_automation_install_for_tests() -> None:
+    nox = """
+import nox
+
+@nox.session
+def tests(session):
+    session.install("-e", ".[x]", "pytest", "freezegun>=1")
+    session.install(*MORE)
+    session.run("pytest")
+
+@nox.session
+def docs(session):
+    session.install("sphinx-thing")
+"""
+    step = "python -m pip install -U pip tox 'responses<1' -r dev.txt && pytest"
+    base = {
+        **of("noxfile.py", nox),
+        **of(".github/workflows/ci.yml", f"jobs:\n  test:\n    steps:\n    - run: {step}\n"),
+        **of(".travis.yml", "a: pip install six"),
+    }
+    assert declared(base).tox == ("pytest", "freezegun>=1", "responses<1")
+    assert declared(of("noxfile.py", "def (")).tox == ()

@@ -10,7 +10,7 @@ import configparser
 import posixpath
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,15 @@ from packaging.utils import canonicalize_name
 from assay.model.tree import Tree
 
 _NESTED = re.compile(r"^(?:-r|--requirement)[ =]?\s*(\S+)")
+
+_WORKFLOW = re.compile(r"\.github/workflows/[^/]+\.ya?ml$|\.travis\.yml$|\.?appveyor\.yml$|\.circleci/config\.yml$")
+_PIP = re.compile(r"\bpip3? install ([^\n|&;#]+)")
+_TOOLS = frozenset(
+    {"pip", "setuptools", "wheel", "virtualenv", "tox", "nox", "uv", "poetry", "hatch", "pdm", "build", "twine", "flit"}
+    | {"coveralls", "codecov", "flake8", "ruff", "black", "isort", "mypy", "pylint", "pre-commit", "sphinx", "pyright"}
+    | {"tox-gh-actions", "tox-travis", "tox-uv", "cibuildwheel", "check-manifest", "readme-renderer", "docutils"}
+)
+"""What automation installs for itself."""
 
 _BLAMED = (
     re.compile(r"[Bb]ecause there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?=[=<>!~ ,])"),
@@ -42,6 +51,7 @@ class Declared:
     poetry: tuple[str, ...] = ()
     """Names of poetry's development dependencies, without versions: the date gives those."""
     tox: tuple[str, ...] = ()
+    """What tox, nox and the automation install to run tests."""
     installable: bool = False
     backend: str = ""
 
@@ -169,7 +179,7 @@ def declared(base: Tree) -> Declared:
         extras=extras,
         groups=tuple(map(str, _table(data.get("dependency-groups")))),
         poetry=_poetry_development(poetry),
-        tox=_tox(base) + _strings(setup.get("tests_require")),
+        tox=tuple(dict.fromkeys((*_tox(base), *_strings(setup.get("tests_require")), *_nox(base), *_automation(base)))),
         installable=bool(project or poetry or _table(data.get("build-system")))
         or "setup.py" in base
         or config.has_section("metadata"),
@@ -213,6 +223,32 @@ def _tox(base: Tree) -> tuple[str, ...]:
     lines = ini(base, "tox.ini").get("testenv", "deps", fallback="")
     found = (line.split(":", 1)[-1] if re.match(r"^[\w,{}!.-]+:", line) else line for line in lines.splitlines())
     return tuple(r for line in found if "{" not in line and (r := requirement(line)))
+
+
+def _nox(base: Tree) -> tuple[str, ...]:
+    """What sessions that speak of tests install, as far as it is written out."""
+    try:
+        module = ast.parse(text(base, "noxfile.py"))
+    except (SyntaxError, ValueError, RecursionError):
+        return ()
+    sessions = (n for n in module.body if isinstance(n, ast.FunctionDef) and "test" in n.name)
+    calls = (n for s in sessions for n in ast.walk(s) if isinstance(n, ast.Call) and isinstance(n.func, ast.Attribute))
+    words = (a.value for c in calls if c.func.attr == "install" for a in c.args if isinstance(a, ast.Constant))  # type: ignore[attr-defined]
+    return _named(str(word) for word in words)
+
+
+def _automation(base: Tree) -> tuple[str, ...]:
+    """What the steps of continuous integration install by pip next to a mention of tests."""
+    paths = sorted(p for p in base if _WORKFLOW.match(p))
+    lines = (line for path in paths if "test" in text(base, path) for line in _PIP.findall(text(base, path)))
+    words = (re.sub(r"(?:^|\s)-[rceif]\s+\S+", " ", line).split() for line in lines)
+    return _named(word.strip("'\"") for line in words for word in line)
+
+
+def _named(words: Iterable[str]) -> tuple[str, ...]:
+    """Those of some words that are requirements, without tools that do not test."""
+    found = (requirement(word) for word in words if not word.startswith(("-", ".", "/", "$")) and "{" not in word)
+    return tuple(r for r in found if r and not names_of([r]) & _TOOLS)
 
 
 def without(wanted: list[str], message: str) -> tuple[list[str], str]:
