@@ -80,8 +80,7 @@ def share(part: list[Decision], whole: list[Decision]) -> str:
 
 def short(origin: str) -> str:
     """The last two names of a place: owner and repository, or folders."""
-    parts = [p for p in origin.partition(":")[2].removesuffix(".git").split("/") if p and p != "repo"]
-    return parts[-1].replace("+", "/") if parts and "+" in parts[-1] else "/".join(parts[-2:])
+    return "/".join([part for part in origin.partition(":")[2].removesuffix(".git").split("/") if part][-2:])
 
 
 if __name__ == "__main__":
