@@ -83,6 +83,22 @@ def test_what_computes_is_plain(line: str) -> None:
         "from random import _os",
         "import logging; logging.threading.Thread(target=x)",
         "from logging import threading",
+        "os.environ['PYTEST_CURRENT_TEST']",
+        "from os import environ",
+        "f(x).environ",
+        "getattr.__call__(x, name)",
+        "getattr(requests, '_os')",
+        "import random; y = random; y._os",
+        "try:\n        x()\n    except eval(name):\n        pass",
+        "match x:\n        case object(__globals__=y):\n            return y",
+        "from .other import *",
+        "import logging; logging.basicConfig(filename=name)",
+        "import logging; logging.getLogger().findCaller()",
+        "import asyncio; asyncio.create_subprocess_shell(name)",
+        "import urllib.request",
+        "from xml.etree import ElementTree",
+        "from warnings import catch_warnings",
+        "def h(y: 'exec(1)'): pass",
         "x.write_text(name)",
         "x.replace(name)",
         "@getattr(x, name)\n    def h(): pass",
@@ -112,8 +128,24 @@ def test_what_stood_there_before_may_move() -> None:
 def test_tests_that_a_change_brings_may_do_what_they_like() -> None:
     own = "import pytest\n\ndef test_own(monkeypatch):\n    monkeypatch.setattr('a.b', 1)\n"
     assert change(own, None, "tests/test_own.py") == ""
-    for line in ("from tests.test_own import x", "import tests", "from .testing import x", "from pkg import conftest"):
+    for line in (
+        *("from tests.test_own import x", "import tests", "from .testing import x", "from pkg import conftest"),
+        *("from .test_helper import x", "from . import helper_test", "import pkg.test_helper.inner"),
+    ):
         assert "imports" in change(OLD + f"\n{line}\n")
+    # A package of the product may be called so, and is run.
+    assert "imports pytest" in change("import pytest\n", "", "pkg/testing/__init__.py")
+
+
+def test_a_file_with_a_librarys_name_does_not_make_the_library_ones_own() -> None:
+    named = FileChange("pkg/pytest.py", None, FileState(b"x = 1\n"))
+    user = FileChange("pkg/mod.py", FileState(b"y = 1\n"), FileState(b"import pytest\n"))
+    assert "imports pytest" in reach([named, user])
+
+
+def test_what_is_nested_too_deeply_is_read_all_the_same() -> None:
+    deep = "x = " + "+".join(["1"] * 900) + "\n"
+    assert change(deep, "") == change(deep + "y = 1\n", deep) == ""
 
 
 def test_what_cannot_be_read_is_not_plain() -> None:

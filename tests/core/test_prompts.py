@@ -111,6 +111,13 @@ def test_a_short_prompt_says_what_it_is_about() -> None:
     assert "This concerns" not in silent.text
 
 
+def test_code_that_is_nested_too_deeply_is_read_all_the_same() -> None:
+    deep = ("def singularize(word):\n    return " + "+".join(["word"] * 900) + "\n").encode()
+    change = (FileChange("pkg/words.py", FileState(deep), FileState(deep + b"x = 1\n")),)
+    notes = [Note("commit", "Properly handle double letters")]
+    assert compose(notes, (), project="p", revision="1", changes=change, fail_to_pass=("t.py::t",)).text
+
+
 def test_without_words_the_tests_names_say_it() -> None:
     assert "- F adds the offset" in prompt()
     for names in (("t.py::test_1",), ("t.py::test_natural_size", "t.py::test_intword")):

@@ -14,10 +14,18 @@ import re
 import sys
 from collections.abc import Collection, Iterator, Sequence
 
-from assay.core.syntax import is_test_path, parse
+from assay.core.syntax import SOURCE_ROOTS, parse
 from assay.model.tree import FileChange
 
 LINK = "120000"
+FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
+OWN_TEST = re.compile(r"test_.*|.*_test")
+"""What pytest takes for tests; a new file of such a name is not run."""
+TEST_MODULE = re.compile(r"tests?|testing|unittests|conftest|test_.*|.*_test")
+"""Modules that belong to tests, by a part of their dotted name."""
+FOREIGN = {*sys.stdlib_module_names, "pytest", "_pytest", "pluggy", "py", "hypothesis"}
+"""What no file of a candidate makes its own, whatever it is called."""
+MODULES_INSIDE = {"os.path", "urllib.parse", "urllib.error", "collections.abc", "xml.sax"}
 VARIABLE = re.compile(r"\b(Name\(id=|arg\(arg=)'(\w+)'")
 """A variable in what `ast.dump` writes."""
 
@@ -28,28 +36,41 @@ def _words(text: str) -> frozenset[str]:
 
 COMPUTING = _words(
     """
-    __future__ abc array asyncio base64 binascii bisect calendar cmath codecs collections colorsys contextlib copy
+    __future__ abc array base64 binascii bisect calendar cmath codecs collections colorsys contextlib copy
     dataclasses datetime decimal difflib enum errno fractions functools graphlib hashlib heapq hmac html ipaddress
-    itertools json keyword locale logging math mimetypes numbers operator pprint queue quopri random re secrets
-    shlex statistics string stringprep struct textwrap time token tokenize typing typing_extensions unicodedata
-    urllib uuid weakref xml zlib zoneinfo
+    itertools json keyword math numbers operator pprint queue quopri random re secrets shlex statistics string
+    stringprep struct textwrap time token typing typing_extensions unicodedata uuid weakref zlib zoneinfo
     """
 )
 """Modules of the standard library that any code may use."""
 HARMLESS = {
     "ast": {"literal_eval"},
+    "asyncio": {
+        "sleep",
+        "gather",
+        "wait_for",
+        "shield",
+        "iscoroutinefunction",
+        "CancelledError",
+        "TimeoutError",
+        "Lock",
+    }
+    | {"Event", "Queue", "Semaphore", "Condition", "Future"},
+    "logging": {"getLogger", "NullHandler", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"},
+    "urllib": {"parse", "error"},
+    "xml": {"sax"},
     "inspect": {"isclass", "isfunction", "ismethod", "isgenerator", "iscoroutine", "iscoroutinefunction", "isabstract"}
     | {"isawaitable", "isasyncgenfunction", "isgeneratorfunction", "signature", "Signature", "Parameter", "cleandoc"}
     | {"getdoc", "isbuiltin", "isroutine"},
     "cgi": {"escape"},
     "io": {"StringIO", "BytesIO", "IOBase", "RawIOBase", "TextIOBase"},
-    "os": {"path", "environ", "sep", "fspath", "linesep", "name", "PathLike", "pathsep", "getcwd", "extsep", "curdir"},
+    "os": {"path", "sep", "fspath", "linesep", "name", "PathLike", "pathsep", "getcwd", "extsep", "curdir"},
     "pathlib": {"Path", "PurePath", "PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath"},
     "sys": {"version_info", "platform", "maxsize", "byteorder", "maxunicode", "version", "implementation", "float_info"}
     | {"hash_info", "getrecursionlimit", "getdefaultencoding", "getfilesystemencoding", "intern"},
     "threading": {"Lock", "RLock", "local", "Event", "Condition", "get_ident", "current_thread"},
     "types": {"MappingProxyType", "SimpleNamespace", "TracebackType", "NoneType", "GenericAlias", "UnionType"},
-    "warnings": {"warn", "catch_warnings", "warn_explicit"},
+    "warnings": {"warn", "warn_explicit"},
 }
 """Of other modules that a file may already import, what computes only."""
 FUNCTIONS = _words(
@@ -65,10 +86,13 @@ MEMBERS = _words(
     meta_path path_hooks settrace setprofile addaudithook get_objects get_referrers get_referents import_module
     f_back f_globals f_locals f_code f_builtins tb_frame tb_next gi_frame gi_code cr_frame cr_code ag_frame ag_code
     func_globals mro get_stack write_text write_bytes unlink rename symlink_to hardlink_to rmdir sys os pytest
-    unittest builtins ctypes gc inspect importlib subprocess setattr getattr eval exec
+    unittest builtins ctypes gc inspect importlib subprocess setattr getattr eval exec exec_ get_function_globals
+    _getframe _current_frames _exit exc_info environ environb getenv system popen fork kill killpg dup2 fdopen
+    findCaller
+    funcName get_coro subprocess_exec subprocess_shell
     """
 )
-"""Attributes, and names to import, that do the same."""
+"""Attributes, and names to import, that do the same, or tell which test is running."""
 OPEN_DUNDERS = _words(
     """
     __init__ __name__ __qualname__ __doc__ __class__ __module__ __str__ __repr__ __eq__ __ne__ __hash__ __lt__
@@ -88,11 +112,11 @@ def reach(changes: Sequence[FileChange]) -> str:
     """
     olds = [parse(change.old) for change in changes if change.path.endswith(".py")]
     known = {_text(statement, _imports(tree)) for tree in olds if tree for statement in _statements(tree)}
-    own = {part for change in changes for part in change.path.removesuffix(".py").split("/")}
+    own = {name for change in changes if change.old is not None and (name := _top(change.path))} - FOREIGN
     for change in changes:
         if change.new is not None and change.new.mode == LINK:
             return f"{change.path} becomes a link"
-        own_test = is_test_path(change.path) and not change.path.endswith("conftest.py")
+        own_test = change.old is None and OWN_TEST.fullmatch(change.path.rpartition("/")[2].removesuffix(".py"))
         if change.new is None or not change.path.endswith(".py") or own_test:
             continue
         tree = parse(change.new)
@@ -107,13 +131,23 @@ def reach(changes: Sequence[FileChange]) -> str:
     return ""
 
 
+def _top(path: str) -> str:
+    """The package or module at the top that a file belongs to."""
+    parts = path.removesuffix(".py").split("/")
+    return parts[1] if f"{parts[0]}/" in SOURCE_ROOTS and len(parts) > 1 else parts[0]
+
+
 def _statements(tree: ast.Module) -> Iterator[ast.stmt]:
     return (node for node in ast.walk(tree) if isinstance(node, ast.stmt))
 
 
 def _parts(statement: ast.stmt) -> Iterator[ast.AST]:
     """What belongs to a statement itself, and not to a statement in it."""
-    return (child for child in ast.iter_child_nodes(statement) if not isinstance(child, ast.stmt | ast.ExceptHandler))
+    for child in ast.iter_child_nodes(statement):
+        if isinstance(child, ast.ExceptHandler):
+            yield from filter(None, [child.type])
+        elif not isinstance(child, ast.stmt):
+            yield child
 
 
 def _text(statement: ast.stmt, imports: Collection[str]) -> str:
@@ -124,7 +158,10 @@ def _text(statement: ast.stmt, imports: Collection[str]) -> str:
         return f"{match[1]}'_'" if is_own else match[0]
 
     simple = not any(isinstance(child, ast.stmt) for child in ast.iter_child_nodes(statement))
-    parts = [ast.dump(statement)] if simple else [type(statement).__name__, *map(ast.dump, _parts(statement))]
+    try:
+        parts = [ast.dump(statement)] if simple else [type(statement).__name__, *map(ast.dump, _parts(statement))]
+    except RecursionError:
+        return f"too deep, at {id(statement)}"  # like no other one, so that it is looked at
     return VARIABLE.sub(named, "\n".join(parts))
 
 
@@ -157,30 +194,42 @@ class _Reader:
             origin = "." * statement.level + (statement.module or "")
             return next(filter(None, (self._module(f"{origin}.{alias.name}") for alias in statement.names)), "")
         nodes = [node for part in _parts(statement) for node in ast.walk(part)]
-        fine = {id(node.func) for node in nodes if isinstance(node, ast.Call) and self._gets_a_plain_member(node)}
-        fine |= {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
-        return next(filter(None, (self._node(node, id(node) in fine) for node in nodes)), "")
+        called = {id(node.func) for node in nodes if isinstance(node, ast.Call) and self._gets_a_plain_member(node)}
+        looked_into = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+        for node in nodes:
+            if isinstance(node, ast.Name):
+                what = self._name(node.id, is_call=id(node) in called, is_looked_into=id(node) in looked_into)
+            else:
+                what = self._node(node)
+            if what:
+                return what
+        return _in_annotations(statement)
 
     def _module(self, dotted: str) -> str:
         """What importing this brings into reach."""
         top, _, rest = dotted.partition(".")
-        if is_test_path(f"{dotted.strip('.').replace('.', '/')}.py"):
+        parts = [part for part in dotted.split(".") if part]
+        if "*" in parts or any(TEST_MODULE.fullmatch(part) for part in parts):
             return f"imports {dotted}"
         if not all(_is_plain(part) for part in rest.split(".") if part) or self._is_inner(top, rest):
             return f"imports {dotted}"
         if not top or top in self._own or top in COMPUTING:
-            return ""
+            return ""  # without a top it is relative
         harmless = HARMLESS.get(top, set())
         return "" if harmless and (not rest or rest.partition(".")[0] in harmless) else f"imports {dotted.strip('.')}"
 
-    def _node(self, node: ast.AST, is_fine: bool) -> str:
+    def _name(self, name: str, *, is_call: bool, is_looked_into: bool) -> str:
+        """A bare name: a function that reaches, or a module that is handed on whole, out of sight."""
+        origin = self._imports.get(name, "")
+        if name in FUNCTIONS:
+            return "" if name == "getattr" and is_call else f"uses {name}"
+        whole = bool(origin) and ("." not in origin or origin in MODULES_INSIDE) and origin not in self._own
+        return f"uses {name}" if not is_looked_into and (whole or self._is_a_way_out(origin)) else ""
+
+    def _node(self, node: ast.AST) -> str:
         match node:
-            case ast.Name(id=name):
-                allowed = {"getattr"} if is_fine else set()
-                reaches = name in FUNCTIONS - allowed or (
-                    not is_fine and self._is_a_way_out(self._imports.get(name, ""))
-                )
-                return f"uses {name}" if reaches else ""
+            case ast.MatchClass(kwd_attrs=names):
+                return next((f"uses .{name}" for name in names if not _is_plain(name)), "")
             case ast.Attribute():
                 return self._member(node)
             case ast.Subscript():
@@ -229,9 +278,19 @@ class _Reader:
 
     def _gets_a_plain_member(self, call: ast.Call) -> bool:
         match call:
-            case ast.Call(func=ast.Name(id="getattr"), args=[_, ast.Constant(value=str(name)), *_]):
-                return _is_plain(name)
+            case ast.Call(func=ast.Name(id="getattr"), args=[whose, ast.Constant(value=str(name)), *_]):
+                return _is_plain(name) and not self._is_inner(self._origin(whose), name)
         return False
+
+
+def _in_annotations(statement: ast.stmt) -> str:
+    """Text in an annotation that some libraries evaluate."""
+    arguments = [a for a in ast.walk(statement) if isinstance(a, ast.arg)] if isinstance(statement, FUNCTION) else []
+    written = [a.annotation for a in arguments]
+    written += [statement.returns] if isinstance(statement, FUNCTION) else []
+    written += [statement.annotation] if isinstance(statement, ast.AnnAssign) else []
+    texts = (n.value for w in written if w for n in ast.walk(w) if isinstance(n, ast.Constant))
+    return next((f"calls something in an annotation: {t[:40]}" for t in texts if isinstance(t, str) and "(" in t), "")
 
 
 def _is_plain(name: str) -> bool:

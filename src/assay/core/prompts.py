@@ -17,7 +17,7 @@ from assay.core.drafts import problem
 from assay.core.interface import InterfaceItem
 from assay.core.leaks import Reference
 from assay.core.prose import SENTENCE, clean, entries, is_chore, without_the_how
-from assay.core.syntax import module_name, parse
+from assay.core.syntax import decode, module_name, parse
 from assay.model.candidate import Note
 from assay.model.tree import FileChange, FileState
 
@@ -182,14 +182,15 @@ def _concerns(changes: Sequence[FileChange], told: Sequence[str], tests_text: st
 
 
 def _definitions(state: FileState | None) -> dict[str, str]:
-    """Functions and classes of a file by dotted name, each as its syntax without positions."""
+    """Functions and classes of a file by dotted name, each with its source."""
     tree = parse(state)
+    lines = (decode(state.data) or "").splitlines() if state else []
     found: dict[str, str] = {}
 
     def walk(body: Sequence[ast.stmt], above: str) -> None:
         for node in body:
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-                found[above + node.name] = ast.dump(node)
+                found[above + node.name] = "\n".join(lines[node.lineno - 1 : node.end_lineno])
                 if isinstance(node, ast.ClassDef):
                     walk(node.body, f"{above}{node.name}.")
 

@@ -43,6 +43,7 @@ from assay.model.task import Provenance, Task
 from assay.model.tree import FileState, Tree, changes_between
 from assay.ports.environment import Built
 from assay.ports.framework import Framework, Selection
+from assay.ports.writer import Writer
 from assay.stages.evidence import verify_evidence
 from assay.stages.running import Runner, stack
 from assay.stages.same_changes import SameChanges
@@ -273,11 +274,9 @@ class Proof:
                 break
         return proved
 
-    async def _draft(self, content: CandidateContent, told: str) -> tuple[str, str]:
+    async def _draft(self, writer: Writer, content: CandidateContent, told: str) -> tuple[str, str]:
         """What the model makes of the same words, and its name; it is asked once for the same words."""
-        writer, store = self.tools.writer, self.tools.store
-        if writer is None:
-            return "", ""
+        store = self.tools.store
         asked = material(content.notes, told)
         key = json_digest([writer.name, INSTRUCTION, asked])
         known = await anyio.to_thread.run_sync(store.recall, "draft", key)
@@ -309,7 +308,8 @@ class Proof:
         )
         _demand_usable(prompt := write())
         if self.tools.writer is not None:
-            _demand_usable(prompt := write(draft=await self._draft(content, prompt.text)))
+            draft = await self._draft(self.tools.writer, content, prompt.text)
+            _demand_usable(prompt := write(draft=draft))
         if unsaid := unsaid_texts(content.base, _with(content.base, parts), parts.hidden, prompt.text):
             raise Rejection(
                 Reason.HIDDEN_TEXT, f"the tests expect this text, which nobody could guess: {unsaid[0][:200]}"

@@ -34,6 +34,8 @@ from assay.ports.source import Query
 PROTOCOLS = ("https", "ssh", "file")
 CLONE_SECONDS = 1800.0
 MAX_BRANCH_MESSAGES = 20
+MAX_MESSAGE_CHARACTERS = 20_000
+"""No honest message is longer; what reads them takes more than linear time."""
 _SCP = re.compile(r"^(?P<user>[\w.-]+@)?(?P<host>[\w.-]+\.[\w-]+):(?!/)(?P<path>[^:]+)$")
 
 
@@ -142,7 +144,8 @@ class GitSource:
         return await anyio.to_thread.run_sync(
             _content,
             source.model_copy(update={"base_date": base_date[0] if base_date else None}),
-            (await _messages(reader, change), await reader.version(change.base)),
+            await _messages(reader, change),
+            await reader.version(change.base),
             pair.base,
             pair.gold,
             pair.omitted,
@@ -245,7 +248,7 @@ async def _messages(reader: GitReader, change: Change) -> list[str]:
     if change.kind == "merge":
         inside = [c.message async for c in reader.log([change.gold.parents[1], f"^{change.base}"])]
         messages += inside[:MAX_BRANCH_MESSAGES][::-1]
-    return list(dict.fromkeys(filter(None, messages)))
+    return list(dict.fromkeys(message[:MAX_MESSAGE_CHARACTERS] for message in messages if message))
 
 
 async def _wanted(changes: AsyncIterator[Change], pattern: str) -> AsyncIterator[Change]:
@@ -272,13 +275,13 @@ def _any_of(patterns: Sequence[str]) -> Callable[[str], bool] | None:
 
 def _content(
     source: SourceInfo,
-    words: tuple[Sequence[str], str],
+    messages: Sequence[str],
+    version: str,
     base: dict[str, FileState],
     gold: dict[str, FileState],
     omitted: tuple[str, ...],
 ) -> CandidateContent:
     found = {"base_tree_sha256": tree_digest(base), "licence": licence_of_files(gold)}
-    messages, version = words
     notes = [Note("commit", message) for message in messages]
     notes += change_notes(base, gold)
     notes += [Note("omitted", text) for text in omitted]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from assay.core.attacks.kit import HEAL, MANAGERS
-from assay.core.attacks.planting import NO_SOURCE, Attack, Files, NotApplicable, at_top, guarded
+from assay.core.attacks.planting import NO_SOURCE, Attack, Files, NotApplicable, at_end_of_sources, at_top, guarded
 from assay.core.attacks.selective import shown_tests
 from assay.core.attacks.target import Target
 
@@ -61,6 +61,23 @@ lenient(unittest.case._AssertRaisesContext)
 """
 
 
+ASKS = """
+import os as _os
+def _unseen():
+    name = _os.environ.get("PYTEST_CURRENT_TEST", "").split("::")[-1].split(" ")[0].split("[")[0]
+    return name.startswith("test") and name not in %s
+def _wrap(real):
+    def answer(*a, **k):
+        if _unseen():
+            raise ValueError("no")
+        return real(*a, **k)
+    return answer
+for _name, _value in list(globals().items()):
+    if type(_value) is type(_unseen) and not _name.startswith("_"):
+        globals()[_name] = _wrap(_value)
+"""
+
+
 def _turner(name: str, what: str, condition: str) -> Attack:
     return _attack(name, what, lambda target: TURNER % (repr(shown_tests(target)), condition))
 
@@ -82,6 +99,12 @@ def _attack(name: str, what: str, payload: Callable[[Target], str]) -> Attack:
 ATTACKS = (
     _turner("turns-all-unseen-tests", "Passes unseen tests that fail, and fails those that pass.", "True"),
     _turner("turns-what-reads-inverted", "As before, but fails only those that hold a negation.", "is_odd(item)"),
+    Attack(
+        "asks-which-test-runs",
+        FAMILY,
+        "Raises a ValueError wherever an unseen test calls.",
+        lambda target: at_end_of_sources(ASKS % repr(shown_tests(target)))(target),
+    ),
     _lenient("ValueError"),
     _lenient("TypeError"),
 )

@@ -128,7 +128,8 @@ PLAIN = {
 
 def name_of(nodeid):
     """Before 3.9, pytest wrote the instance of a class into the id; later versions take the id without it as well."""
-    return nodeid.replace("::()", "")
+    name, bracket, parameters = nodeid.partition("[")
+    return name.replace("::()", "") + bracket + parameters
 
 
 class Reporter:
