@@ -60,12 +60,12 @@ def test_setup_py_is_read_and_never_run() -> None:
         )
     )
     assert found.dependencies == ("six", "attrs")
-    assert (found.extras, found.tox, found.requires_python) == ({"test": ("mock",)}, ("mock",), ">=3.5")
+    assert (found.extras, found.tested_with, found.requires_python) == ({"test": ("mock",)}, ("mock",), ">=3.5")
 
 
 def test_tox() -> None:
     found = declared(of("tox.ini", "[testenv]\ndeps =\n    pytest\n    py36: mock\n    {[base]deps}\n    -rx.txt\n"))
-    assert found.tox == ("pytest", "mock")
+    assert found.tested_with == ("pytest", "mock")
 
 
 def test_nested_files_once_and_what_no_index_has() -> None:
@@ -123,5 +123,5 @@ def docs(session):
         **of(".github/workflows/ci.yml", f"jobs:\n  test:\n    steps:\n    - run: {step}\n"),
         **of(".travis.yml", "a: pip install six"),
     }
-    assert declared(base).tox == ("pytest", "freezegun>=1", "responses<1")
-    assert declared(of("noxfile.py", "def (")).tox == ()
+    assert declared(base).tested_with == ("pytest", "freezegun>=1", "responses<1")
+    assert declared(of("noxfile.py", "def (")).tested_with == ()

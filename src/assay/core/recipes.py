@@ -150,7 +150,7 @@ def infer(
         extras=fitting,
         groups=groups,
         requirement_files=files,
-        requirements=tuple(dict.fromkeys((*plain, *imported, *facts.poetry, *facts.tox))),
+        requirements=tuple(dict.fromkeys((*plain, *imported, *facts.poetry, *facts.tested_with))),
         exclude_newer=newer,
         install="editable" if facts.installable else "path",
         python_path=() if facts.installable else folders,

@@ -50,7 +50,7 @@ class Declared:
     groups: tuple[str, ...] = ()
     poetry: tuple[str, ...] = ()
     """Names of poetry's development dependencies, without versions: the date gives those."""
-    tox: tuple[str, ...] = ()
+    tested_with: tuple[str, ...] = ()
     """What tox, nox and the automation install to run tests."""
     installable: bool = False
     backend: str = ""
@@ -179,7 +179,9 @@ def declared(base: Tree) -> Declared:
         extras=extras,
         groups=tuple(map(str, _table(data.get("dependency-groups")))),
         poetry=_poetry_development(poetry),
-        tox=tuple(dict.fromkeys((*_tox(base), *_strings(setup.get("tests_require")), *_nox(base), *_automation(base)))),
+        tested_with=tuple(
+            dict.fromkeys((*_tox(base), *_strings(setup.get("tests_require")), *_nox(base), *_automation(base)))
+        ),
         installable=bool(project or poetry or _table(data.get("build-system")))
         or "setup.py" in base
         or config.has_section("metadata"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assay.model.audit import AuditSettings
 from assay.model.base import Frozen
 
 
@@ -26,3 +27,5 @@ class ProjectSettings(Frozen):
     """Wall time of a single test."""
     memory_mib: int = 4096
     """Memory of one run."""
+    audit: AuditSettings = AuditSettings()
+    """Thresholds of `assay audit`."""

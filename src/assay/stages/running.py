@@ -51,6 +51,22 @@ class TestRun:
 
 
 @dataclass(frozen=True, slots=True)
+class Conditions:
+    """Circumstances of a run that should not matter. The defaults are those of every verdict."""
+
+    name: str = ""
+    variables: tuple[tuple[str, str], ...] = ()
+    """Added to the environment's own, and over them."""
+    launcher: tuple[str, ...] = ()
+    """A program and its arguments that start the command instead."""
+    hidden: tuple[str, ...] = ()
+    """Places that are empty and read-only."""
+
+
+NORMAL = Conditions()
+
+
+@dataclass(frozen=True, slots=True)
 class Runner:
     """Sandboxes, layers and a framework, under one label for the reaper."""
 
@@ -88,6 +104,8 @@ class Runner:
         repo_layers: Sequence[Path | None],
         selection: Selection,
         limits: Limits,
+        *,
+        conditions: Conditions = NORMAL,
     ) -> TestRun:
         """Run tests over these layers (topmost first). Raises SandboxError, or VerifierError when the framework
         itself is not there; whatever the code under test does is a value.
@@ -101,13 +119,14 @@ class Runner:
                 *plan.mounts,
             ),
             workdir=REPO_ROOT,
-            env=environment.variables,
-            hidden=environment.hidden,
+            env=(*environment.variables, *conditions.variables),
+            hidden=(*environment.hidden, *conditions.hidden),
             limits=limits,
             label=self.label,
         )
         async with self.slots or nullcontext(), self.sandbox.open(spec) as session:
-            result = await session.exec(plan.command)
+            command = replace(plan.command, argv=(*conditions.launcher, *plan.command.argv))
+            result = await session.exec(command)
             structured = await session.read(plan.report_target, plan.report_path, REPORT_BYTES)
             # A candidate can end with this status too, and would like to be excused; the interpreter alone knows.
             absent = result.exit_status == COMMAND_NOT_FOUND and not result.channel
