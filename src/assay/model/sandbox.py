@@ -54,6 +54,9 @@ class SandboxSpec:
     hidden: tuple[str, ...] = ()
     """Places inside read-only mounts or the system that must look empty."""
     limits: Limits = field(default_factory=Limits)
+    nesting: bool = False
+    """Whether the command may make mount and process namespaces of its own, out of what the sandbox shows. It keeps
+    two capabilities for that, which reach no further than the sandbox's own user namespace."""
     label: str = ""
     """The run this belongs to; the reaper collects by it."""
 

@@ -17,6 +17,7 @@ from assay.model.report import TestReport
 from assay.model.sandbox import Command, ExecResult, Mount
 from assay.model.tree import FileState, Tree
 from assay.model.twin import Edit, Frames, Woven
+from assay.model.warm import Harvest, WarmJob
 
 Hidden = Mapping[str, FileState | None]
 """The layer of hidden tests: path in the repository to file, None where one must be absent."""
@@ -108,4 +109,22 @@ class TwinMaker(Protocol):
 
     def weave(self, data: bytes, edits: Sequence[Edit]) -> bytes:
         """The file with these edits."""
+        ...
+
+
+@runtime_checkable
+class Nursery(Protocol):
+    """A framework that can run many variants of one repository in children of a warm interpreter.
+
+    Only for variants of assay's own making: verdicts on what others wrote are always cold.
+    """
+
+    def nursery(
+        self, environment: Environment, jobs: Sequence[WarmJob], modules: Sequence[str], memory_mib: int
+    ) -> Plan:
+        """How to run the jobs, one after the other, after loading the modules. The session must allow namespaces."""
+        ...
+
+    def harvest(self, plan: Plan, result: ExecResult) -> Harvest:
+        """What came out; a job without an answer has none here either. Never raises."""
         ...

@@ -7,7 +7,7 @@ layer above it, so that nothing the candidate wrote can stand in their place. No
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,14 +16,18 @@ from assay.errors import PrerequisiteError, VerifierError
 from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment
 from assay.model.report import TestReport
 from assay.model.sandbox import MIB, Command, ExecResult, Limits, Mount, SandboxSpec, Usage
-from assay.model.tree import FileChange
-from assay.ports.framework import Framework, Selection
+from assay.model.tree import FileChange, FileState
+from assay.model.warm import Harvest, WarmJob
+from assay.ports.framework import Framework, Nursery, Selection
 from assay.ports.layers import Layers
 from assay.ports.sandbox import Sandbox
 
 APPLY_LIMITS = Limits(wall_seconds=60, cpu_seconds=60, memory_mib=2048, process_count=16, disk_mib=1024)
 REPORT_BYTES = 64 * MIB
 COMMAND_NOT_FOUND = 127
+WARM_UP_SECONDS = 60.0
+"""To load what the tests need."""
+WARM_BYTES = 128 * MIB
 LINK_MODE = "120000"
 
 
@@ -112,12 +116,7 @@ class Runner:
         """
         plan = self.framework.plan(environment, selection)
         spec = SandboxSpec(
-            mounts=(
-                *host_mounts(environment),
-                *((Mount(ENV_ROOT, environment.env_layers),) if environment.env_layers else ()),
-                Mount(REPO_ROOT, tuple(layer for layer in repo_layers if layer), writable=True),
-                *plan.mounts,
-            ),
+            mounts=(*_mounts(environment, repo_layers), *plan.mounts),
             workdir=REPO_ROOT,
             env=(*environment.variables, *conditions.variables),
             hidden=(*environment.hidden, *conditions.hidden),
@@ -139,10 +138,55 @@ class Runner:
         report = replace(self.framework.report(plan, result, structured), stopped=result.stopped or "")
         return TestRun(report, result.usage)
 
+    async def warm(
+        self,
+        environment: Environment,
+        repo_layers: Sequence[Path | None],
+        jobs: Sequence[WarmJob],
+        modules: Sequence[str],
+        limits: Limits,
+        *,
+        keep_compiled: bool = False,
+    ) -> tuple[Harvest, Usage, Mapping[str, FileState]]:
+        """Run jobs in children of one warm interpreter over these layers. Only variants of assay's own making.
+
+        Raises SandboxError; a job that was not answered is missing in what comes back. The last value holds the
+        compiled files that were left in the repository, by path, if they are wanted.
+        """
+        framework = self.framework
+        if not isinstance(framework, Nursery):
+            return Harvest((), f"the framework {framework.name} has no warm runs"), Usage(), {}
+        plan = framework.nursery(environment, jobs, modules, limits.memory_mib)
+        wall_seconds = WARM_UP_SECONDS + sum(job.wall_seconds + 1 for job in jobs)
+        spec = SandboxSpec(
+            mounts=(*_mounts(environment, repo_layers), *plan.mounts),
+            workdir=REPO_ROOT,
+            env=environment.variables,
+            hidden=environment.hidden,
+            limits=limits.model_copy(
+                update={"wall_seconds": wall_seconds, "cpu_seconds": wall_seconds * 2, "output_bytes": WARM_BYTES}
+            ),
+            nesting=True,
+            label=self.label,
+        )
+        async with self.slots or nullcontext(), self.sandbox.open(spec) as session:
+            result = await session.exec(plan.command)
+            changes = await session.changes(REPO_ROOT) if keep_compiled else ()
+        compiled = {c.path: c.new for c in changes if c.new and c.path.endswith(".pyc") and c.new.mode != LINK_MODE}
+        return framework.harvest(plan, result), result.usage, compiled
+
 
 def host_mounts(environment: Environment) -> tuple[Mount, ...]:
     """The interpreter's own folders, at their own paths."""
     return tuple(Mount(str(path), (path,)) for path in environment.host_mounts)
+
+
+def _mounts(environment: Environment, repo_layers: Sequence[Path | None]) -> tuple[Mount, ...]:
+    return (
+        *host_mounts(environment),
+        *((Mount(ENV_ROOT, environment.env_layers),) if environment.env_layers else ()),
+        Mount(REPO_ROOT, tuple(layer for layer in repo_layers if layer), writable=True),
+    )
 
 
 def stack(

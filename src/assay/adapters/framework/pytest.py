@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from assay.adapters.framework import events, junit, layout
+from assay.adapters.framework import events, junit, layout, warming
 from assay.core.twins import weaving
 from assay.core.twins.cases import Library
 from assay.model.environment import REPO_ROOT, Environment
@@ -16,10 +16,14 @@ from assay.model.report import Problem, Status, TestOutcome, TestReport, Trouble
 from assay.model.sandbox import Command, ExecResult, Mount
 from assay.model.tree import Tree
 from assay.model.twin import Edit, Frames, Woven
+from assay.model.warm import Harvest, WarmJob
 from assay.ports.framework import Hidden, Plan, Selection
 
 INSIDE = Path(__file__).parent / "inside"
 PLUGIN_ROOT = "/assay/pytest"
+NURSERY = Path(__file__).parent / "nursery"
+NURSERY_ROOT = "/assay/nursery"
+"""What serves audits alone is in no sandbox in which a stranger's change is judged."""
 OUT_ROOT = "/assay/out"
 REPORT_FILE = "report.xml"
 USAGE_ERROR = 4
@@ -137,22 +141,17 @@ class PytestFramework:
 
     def plan(self, environment: Environment, selection: Selection) -> Plan:
         """Run from the repository's root, with the project's configuration but not its reporting."""
-        locked = {re.split(r"[=<>!~ \[;@]", line, maxsplit=1)[0].lower() for line in environment.recipe.lock}
-        extra = [option for name, options in OPTIONS_BY_PLUGIN.items() if name in locked for option in options]
         targets = selection.ids or selection.files
-        path = ":".join(filter(None, (PLUGIN_ROOT, dict(environment.variables).get("PYTHONPATH", ""))))
         command = Command(
             argv=(
                 environment.python,
                 *("-m", "pytest", "-p", "assay_report", "-p", "no:cacheprovider"),
                 f"--junitxml={OUT_ROOT}/{REPORT_FILE}",
-                # Rendering a traceback parses the whole file again: ten times the cost of a failing test itself.
-                *("-o", "junit_family=xunit1", "--color=no", "--tb=no", "--maxfail=0"),
-                *("--continue-on-collection-errors", f"--rootdir={REPO_ROOT}"),
-                *extra,
+                *("-o", "junit_family=xunit1"),
+                *_options(environment),
                 *targets,
             ),
-            env=(("PYTHONPATH", path), ("ASSAY_TEST_SECONDS", f"{selection.test_seconds:g}")),
+            env=(("PYTHONPATH", _path(environment)), ("ASSAY_TEST_SECONDS", f"{selection.test_seconds:g}")),
             workdir=REPO_ROOT,
             channel=True,
         )
@@ -163,6 +162,29 @@ class PytestFramework:
             report_path=REPORT_FILE,
             files=tuple(dict.fromkeys(target.partition("::")[0] for target in targets)),
         )
+
+    def nursery(
+        self, environment: Environment, jobs: Sequence[WarmJob], modules: Sequence[str], memory_mib: int
+    ) -> Plan:
+        """A warm interpreter; see the port."""
+        arguments = ("-p", "assay_report", "-p", "assay_watch", "-p", "no:cacheprovider", *_options(environment))
+        settings = warming.settings(jobs, arguments, modules, REPO_ROOT, memory_mib)
+        return Plan(
+            command=Command(
+                argv=(environment.python, "-m", "assay_nursery"),
+                env=(("PYTHONPATH", f"{NURSERY_ROOT}:{_path(environment)}"),),
+                workdir=REPO_ROOT,
+                stdin=settings,
+                channel=True,
+            ),
+            mounts=(Mount(PLUGIN_ROOT, (INSIDE,)), Mount(NURSERY_ROOT, (NURSERY,))),
+            report_target="",
+            report_path="",
+        )
+
+    def harvest(self, plan: Plan, result: ExecResult) -> Harvest:
+        """The answers of a warm interpreter; see the port."""
+        return warming.harvest(result)
 
     def report(self, plan: Plan, result: ExecResult, structured: bytes | None) -> TestReport:
         """The outcomes on which the witnesses agree, and every disagreement."""
@@ -191,6 +213,21 @@ class PytestFramework:
             problems=tuple(problems),
             exit_status=result.exit_status,
         )
+
+
+def _options(environment: Environment) -> tuple[str, ...]:
+    """The project's configuration holds, but not its reporting, nor what its plug-ins do to order and output."""
+    locked = {re.split(r"[=<>!~ \[;@]", line, maxsplit=1)[0].lower() for line in environment.recipe.lock}
+    return (
+        # Rendering a traceback parses the whole file again: ten times the cost of a failing test itself.
+        *("--color=no", "--tb=no", "--maxfail=0"),
+        *("--continue-on-collection-errors", f"--rootdir={REPO_ROOT}"),
+        *(option for name, options in OPTIONS_BY_PLUGIN.items() if name in locked for option in options),
+    )
+
+
+def _path(environment: Environment) -> str:
+    return ":".join(filter(None, (PLUGIN_ROOT, dict(environment.variables).get("PYTHONPATH", ""))))
 
 
 def _did_not_start(plan: Plan, result: ExecResult) -> TestReport:

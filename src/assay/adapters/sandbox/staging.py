@@ -27,6 +27,9 @@ INSIDE_UID = 1000
 HOST_NAME = "sandbox"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+NESTING = ("--cap-add", "CAP_SYS_ADMIN", "--cap-add", "CAP_DAC_OVERRIDE")
+"""To mount overlays, whose work folder nobody may enter. User namespaces stay forbidden all the same."""
+
 # An init that outlives the command, reports how it ended, and takes all its descendants along. It keeps bubblewrap's
 # stderr for itself, so that messages about the sandbox never mix with the command's.
 # Its first word goes to a pipe that only assay reads: if assay died while the sandbox was being made, it ends here.
@@ -139,6 +142,7 @@ def bwrap_arguments(spec: SandboxSpec, stage: Stage, system: Sequence[str], stat
         *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
         *(["--unshare-net"] if spec.network == "none" else []),
         *("--disable-userns", "--as-pid-1", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
+        *(NESTING if spec.nesting else ()),
         *("--clearenv", "--setenv", "PATH", PATH, "--setenv", "HOME", home),
         *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", HOST_NAME),
         *("--json-status-fd", str(status_fd)),

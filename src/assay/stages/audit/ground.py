@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from assay.core.hashing import json_digest, tree_digest
+from assay.core.twins.cases import stem
 from assay.model.audit import AuditSettings
 from assay.model.event import OnEvent, Stage
 from assay.model.sandbox import Usage
@@ -47,8 +48,9 @@ class Ground:
 
     @property
     def counted(self) -> tuple[str, ...]:
-        """The tests that a verdict rests on."""
-        return (*self.task.assay.fail_to_pass, *self.task.assay.pass_to_pass)
+        """The tests that a verdict rests on, without those whose ids come and go."""
+        task, volatile = self.task.assay, set(self.prepared.pool.volatile)
+        return tuple(i for i in (*task.fail_to_pass, *task.pass_to_pass) if stem(i) not in volatile)
 
     @property
     def changed(self) -> dict[str, FileState | None]:
