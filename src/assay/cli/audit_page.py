@@ -244,7 +244,7 @@ def _proposals(proposals: Sequence[Proposal]) -> list[str]:
                 for said in (proposal.why, proposal.verified and f"verified: {proposal.verified}")
                 if said
             ),
-            _evidence([output.visible(line) for line in proposal.patch.splitlines()], None),
+            _evidence([output.visible(line) for line in proposal.patch.rstrip("\n").split("\n")], None),
             "</details>",
         ]
     return parts

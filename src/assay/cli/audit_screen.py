@@ -72,7 +72,8 @@ def screen(run: AuditRun, asked: Iterable[CheckId] = CHECK_IDS, room: Room | Non
     taken = 1 + len(table) + len(last) + 1 + (len(doubts) + 1 if doubts else 0)
     left = replace(room, lines=None if room.lines is None else room.lines - taken - 1)
     found = finding_lines(run.checks, left)
-    blocks = [[Line(run.task, "strong"), *table], found, doubts, *proposal_lines(run.proposals), last]
+    title = Line(output.cut(output.one_line(run.task), room.columns), "strong")
+    blocks = [[title, *table], found, doubts, *proposal_lines(run.proposals), last]
     return [line for block in blocks if block for line in (*block, Line())][:-1]
 
 
@@ -139,7 +140,7 @@ def _with_evidence(picked: list[Shown], room: Room, limits: Sequence[int]) -> li
 
 def _shows_code(shown: Shown) -> bool:
     """A changed line says what no sentence does, so it goes before messages and names."""
-    return words.is_diff(words.evidence_lines(shown.finding))
+    return words.is_diff(words.evidence_lines(shown.finding, words.LOOKED_AT))
 
 
 def _height(picked: Sequence[Shown], room: Room) -> int:
@@ -196,7 +197,7 @@ def proposal_lines(proposals: Sequence[Proposal]) -> list[list[Line]]:
         head = Line(f"proposal {number} of {len(proposals)}: {output.one_line(proposal.title)}", "strong")
         why = [Line(f"  why: {output.one_line(proposal.why)}")] if proposal.why else []
         proof = [Line(f"  verified: {output.one_line(proposal.verified)}")] if proposal.verified else []
-        blocks.append([head, *why, *proof, *(Line(f"    {line}") for line in proposal.patch.splitlines())])
+        blocks.append([head, *why, *proof, *(Line(f"    {line}") for line in proposal.patch.rstrip("\n").split("\n"))])
     return blocks
 
 

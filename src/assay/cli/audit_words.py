@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from assay.cli import output
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from assay.model.audit import AuditRun, CheckResult, Finding, Measure
 
 TAB = 4
+LOOKED_AT = 500
+"""Lines of evidence among which the telling ones are looked for."""
+
 FATES: dict[str, tuple[str, str, Tint]] = {
     "pass": ("✓", "pass", "good"),
     "gate": ("✗", "gate fails", "bad"),
@@ -105,9 +109,10 @@ def place_of(finding: Finding) -> str:
     return "" if finding.subject in finding.what else output.one_line(finding.subject)
 
 
-def evidence_lines(finding: Finding) -> list[str]:
+def evidence_lines(finding: Finding, most: int | None = None) -> list[str]:
     """The evidence line by line, nothing in it invisible and tabs of a width that is known."""
-    return [output.visible(line.expandtabs(TAB)).rstrip() for text in finding.evidence for line in text.splitlines()]
+    lines = (line for text in finding.evidence for line in text.splitlines())
+    return [output.visible(line.expandtabs(TAB)).rstrip() for line in islice(lines, most)]
 
 
 def is_diff(lines: Sequence[str]) -> bool:
@@ -135,7 +140,7 @@ def _is_head(lines: Sequence[str], number: int) -> bool:
 
 def telling_lines(finding: Finding, most: int) -> list[str]:
     """The few lines of the evidence that tell most: what a diff changes, or the beginning of everything else."""
-    lines = [line for line in evidence_lines(finding) if line.strip()]
+    lines = [line for line in evidence_lines(finding, LOOKED_AT) if line.strip()]
     if is_diff(lines):
         lines = _outdented([line for number, line in enumerate(lines) if sign_of(lines, number) in ("+", "-")])
         removed, added = ([line for line in lines if line.startswith(sign)] for sign in "-+")

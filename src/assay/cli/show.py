@@ -93,9 +93,9 @@ def _print_task(view: TaskView, everything: bool) -> None:
     if everything:
         _section("reference change", view.task.gold_patch.decode(errors="backslashreplace").splitlines())
     _section("evidence", [_evidence(view, i) for i in range(len(view.evidence))] or ["none"])
-    for line in view.evidence:
-        if line.evidence.stage == "audit":
-            _print_audit(view.task.slug, line, everything)
+    for found in view.evidence:
+        if found.evidence.stage == "audit":
+            _print_audit(view.task.slug, found, everything)
     _print_cost(view.ledger)
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from assay.adapters.files import file_error
 from assay.errors import InputError, ProjectError
 from assay.model.audit import AuditSettings
 from assay.model.project import ProjectSettings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MARK = "assay.toml"
 STATE = ".assay"
