@@ -16,13 +16,15 @@ from assay.cli import main
 from assay.cli.overview import COMMANDS
 from assay.errors import AssayError, InputError, PrerequisiteError, ProviderError, StoreLockedError
 from assay.model.attack import AttackResult, AttackRun, AttackStatus
+from assay.model.audit import AuditRun
 from assay.model.event import Attacked, Decided, OnEvent
 from assay.model.failure import Failure
 from assay.model.ledger import Decision, State
-from assay.model.options import AttackOptions, MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
 from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
+from assay.testing import audits
 
 NAMES = [name for name, _ in COMMANDS]
 
@@ -71,6 +73,9 @@ class FakeApp:
         for result in results:
             on_event(Attacked(result))
         return AttackRun(task="a", task_digest="", results=results)
+
+    async def audit(self, options: AuditOptions, project_dir: Path | None, on_event: OnEvent) -> AuditRun:
+        return audits.clean(options.task.name)
 
     def init_project(self, folder: Path) -> Path:
         folder.mkdir(exist_ok=True)

@@ -14,13 +14,15 @@ from assay.cli import main, output
 from assay.cli.overview import COMMANDS
 from assay.errors import InputError, ProviderError, Rejection
 from assay.model.attack import AttackResult, AttackRun, AttackStatus
+from assay.model.audit import AuditRun
 from assay.model.event import Attacked, Count, Decided, OnEvent, Stage
 from assay.model.failure import Failure
 from assay.model.ledger import Cost, Decision
-from assay.model.options import AttackOptions, MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
 from assay.model.summary import CandidateView, FunnelLine, MineSummary, StatusReport, TaskLine, TaskView
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
+from assay.testing import audits
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 NAMES = [name for name, _ in COMMANDS]
@@ -46,6 +48,9 @@ class FakeApp:
         results = tuple(AttackResult(attack=f"shadow-{s}", status=s, reason=why, **facts) for s, why in ends)
         on_event(Attacked(results[1]))
         return AttackRun(task="x", task_digest="", results=results)
+
+    async def audit(self, options: AuditOptions, project_dir: Path | None, on_event: OnEvent) -> AuditRun:
+        return audits.clean(options.task.name)
 
     def init_project(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

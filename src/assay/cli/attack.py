@@ -78,11 +78,10 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
                 run = run_async(lambda o=options, h=home: app.attack(o, h, _teller(shown, as_json)))  # type: ignore[misc]
             except InputError as error:  # one broken task does not keep the others from their attacks
                 with shown.above():
-                    errors.report_input(error, as_json=as_json)
-                worst = _worse(worst, errors.NO)
+                    worst = errors.worse(worst, errors.report_item(error, as_json=as_json))
                 continue
             runs.append(run)
-            worst = _worse(worst, grade(run))
+            worst = errors.worse(worst, grade(run))
             with shown.above():
                 _emit_summary(run) if as_json else _show(run)
     if len(runs) > 1 and not as_json:
@@ -95,11 +94,6 @@ def grade(run: AttackRun) -> int:
     if run.complaint or run.count("accepted"):
         return errors.NO
     return errors.INCOMPLETE if run.failure or run.count("no-verdict") else errors.OK
-
-
-def _worse(one: int, other: int) -> int:
-    order = (errors.OK, errors.INCOMPLETE, errors.NO)
-    return max(one, other, key=order.index)
 
 
 def _list(*, as_json: bool) -> None:

@@ -5,11 +5,10 @@ The drawing says nothing that the page's tables do not say, so a reader who cann
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from assay.cli import output
+from assay.cli.sheet import percent, text
 from assay.core.funnel import NO_REASON, STAGES, Funnel
 from assay.model.summary import FunnelLine
 
@@ -30,16 +29,6 @@ class Level:
     name: str
     count: int
     lost: tuple[FunnelLine, ...] = ()
-
-
-def text(value: object) -> str:
-    """Anything as text for HTML: escaped, and nothing in it invisible. A candidate may have written it."""
-    return html.escape(output.visible(str(value)))
-
-
-def percent(share: float) -> str:
-    """`12 %`; what is little but not nothing stays visible."""
-    return "under 1 %" if 0 < share < 0.005 else f"{100 * share:.0f} %"
 
 
 def levels(funnel: Funnel) -> list[Level]:

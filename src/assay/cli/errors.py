@@ -57,9 +57,14 @@ def describe(error: AssayError) -> dict[str, object]:
     return {"code": error.code, "message": error.message, "hint": error.hint, "context": error.context}
 
 
-def report_input(error: InputError, *, as_json: bool) -> None:
-    """Tell about one wrong item of several, and go on."""
-    _expected(error, as_json)
+def report_item(error: AssayError, *, as_json: bool) -> int:
+    """Tell about one of several items that came to nothing, so that the others go on; its exit code."""
+    return _expected(error, as_json)
+
+
+def worse(one: int, other: int) -> int:
+    """Of the exit codes of two items the one that counts. An answer that is no weighs more than a missing one."""
+    return max(one, other, key=(OK, INCOMPLETE, NO).index)
 
 
 def _tell(error: BaseException, as_json: bool, arguments: list[str]) -> int:  # noqa: PLR0911  a table, one end a line

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Protocol
 
 from assay.model.attack import AttackRun
+from assay.model.audit import AuditRun
 from assay.model.event import OnEvent
-from assay.model.options import AttackOptions, MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
 from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
@@ -26,6 +27,13 @@ class App(Protocol):
 
     async def attack(self, options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:
         """Try scripted non-fixes on a task. Raises InputError for an unknown attack."""
+        ...
+
+    async def audit(self, options: AuditOptions, project_dir: Path | None, on_event: OnEvent) -> AuditRun:
+        """Look for what is wrong with a task's verifier; `Checked` is told as each check ends.
+
+        Raises InputError for a task, an attack or a patch that cannot be read.
+        """
         ...
 
     def init_project(self, folder: Path) -> Path:

@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from pydantic import BaseModel
 
 SCHEMA = 1
 """Version of every object that --json prints. Keys may be added; their meaning changes only with this number."""
+
+WIDTH = 100
+"""Columns where nobody says how many there are, as in a log."""
+
+MOST_COLUMNS = 120
+"""Longer lines are hard to read, however wide the terminal is."""
+
+Tint = Literal["", "bad", "warn", "good", "soft", "strong"]
+TINTS: dict[str, dict[str, Any]] = {
+    "bad": {"fg": "red"},
+    "warn": {"fg": "yellow"},
+    "good": {"fg": "green"},
+    "soft": {"dim": True},
+    "strong": {"bold": True},
+}
 
 
 def emit(kind: str, **fields: Any) -> None:
@@ -26,6 +42,77 @@ def emit(kind: str, **fields: Any) -> None:
 def text_line(text: str = "") -> None:
     """Print a line for people."""
     click.echo(visible(text))
+
+
+def tinted_line(text: str, tint: Tint = "", upto: int | None = None) -> None:
+    """Print a line for people, its first `upto` characters (None: all of it) in a colour where a terminal shows it.
+
+    Colour only ever repeats what the words say.
+    """
+    text = visible(text)
+    if tint and _in_colour():
+        end = len(text) if upto is None else upto
+        text = click.style(text[:end], **TINTS[tint]) + text[end:]
+    click.echo(text)
+
+
+def _in_colour() -> bool:
+    """Whether stdout is a terminal, and nobody has said that it wants no colour (rich knows the ways to say it)."""
+    if not sys.stdout.isatty():
+        return False
+    from rich.console import Console
+
+    console = Console()
+    return console.color_system is not None and not console.no_color
+
+
+def width() -> int:
+    """Columns to write in: the terminal's, or enough for a log; never less than a narrow screen has."""
+    columns = shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    return min(max(columns, 40), MOST_COLUMNS)
+
+
+def height(least: int) -> int:
+    """Lines that are seen at once: the terminal's without the prompt's, or so many where nobody says."""
+    return max(shutil.get_terminal_size((WIDTH, least)).lines - 2, least) if sys.stdout.isatty() else least
+
+
+def one_line(text: str) -> str:
+    """Words of strangers as a single line in which all can be seen."""
+    return visible(" ".join(text.split()))
+
+
+def cut(text: str, columns: int) -> str:
+    """At most so many columns of a terminal; what is cut ends in …"""
+    from rich.cells import cell_len, set_cell_size
+
+    return text if cell_len(text) <= columns else f"{set_cell_size(text, columns - 1).rstrip()}…"
+
+
+def wrapped(text: str, columns: int, most: int | None = None) -> list[str]:
+    """Lines of at most so many columns, broken between words where that is possible; after `most` lines comes …"""
+    from rich.cells import cell_len, chop_cells
+
+    lines = [""]
+    for word in text.split():
+        for piece in chop_cells(word, columns) if cell_len(word) > columns else [word]:
+            longer = f"{lines[-1]} {piece}" if lines[-1] else piece
+            if cell_len(longer) <= columns:
+                lines[-1] = longer
+            else:
+                lines.append(piece)
+    if most is not None and len(lines) > most:
+        lines[most - 1] = cut(" ".join(lines[most - 1 :]), columns)
+        del lines[most:]
+    return lines
+
+
+def share(value: float) -> str:
+    """`68 %`, `2.5 %`; what is little but not nothing stays visible."""
+    percent = 100 * value
+    if 0 < percent < 0.1:
+        return "under 0.1 %"
+    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.1f} %"
 
 
 def visible(text: str) -> str:

@@ -13,6 +13,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("init", "Make a folder a project."),
     ("mine", "Turn the changes of a package or repository into verified tasks."),
     ("verify", "Prove tasks again from scratch, or judge an agent or a patch."),
+    ("audit", "Say what is wrong with tasks' verifiers, how sure that is, and what to do."),
     ("attack", "Try scripted non-fixes on tasks: none may be accepted."),
     ("show", "Show a task or a candidate: prompt, tests, evidence, cost."),
     ("status", "Show the funnel and what each verified task cost."),

@@ -1,6 +1,5 @@
 """The funnel as one HTML file, for people who were not there.
 
-It needs nothing else: no script, no font, no picture from elsewhere, and a policy in its head that would refuse them.
 Names and titles come from strangers; `text` is the only way in for them. Of paths only the last names are shown: where
 somebody keeps a project concerns no reader.
 """
@@ -8,11 +7,11 @@ somebody keeps a project concerns no reader.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from assay import __version__
 from assay.cli import output
-from assay.cli.drawing import draw, percent, text
+from assay.cli.drawing import draw
+from assay.cli.sheet import document, figures, moment, percent, scroll, text
 from assay.core.funnel import (
     BOUNDARIES,
     NO_REASON,
@@ -27,8 +26,6 @@ from assay.core.funnel import (
 from assay.model.ledger import Cost
 from assay.model.summary import FunnelLine, OriginLine, StatusReport, TaskLine
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-
 WHAT_IT_IS = """
 This project turns changes that people made to real code into tasks for coding agents. A <em>candidate</em> is one such
 change: a release, a commit or a merged branch. It becomes a <em>verified task</em> when hidden tests, run in a sandbox,
@@ -37,25 +34,6 @@ exactly one reason, or is <em>without a verdict</em> because a machine or a netw
 """
 
 STYLE = """
-:root { color-scheme: light dark; --paper: #fbfaf7; --ink: #1d2328; --soft: #56616b; --line: #dcd8cf;
-  --bar: #c08a1e; --flow: #c08a1e40; --done: #2e7d4f; --card: #f2efe8; }
-@media (prefers-color-scheme: dark) { :root { --paper: #15181b; --ink: #e8e6e1; --soft: #a3adb5; --line: #343a40;
-  --bar: #d9a441; --flow: #d9a44138; --done: #5fb884; --card: #1e2226; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 62rem; padding: 2rem 1.2rem 4rem; background: var(--paper); color: var(--ink);
-  font: 1rem/1.55 system-ui, sans-serif; }
-h1 { font-size: 1.9rem; line-height: 1.2; margin: 0 0 .4rem; text-wrap: balance; }
-h2 { font-size: 1.25rem; margin: 2.6rem 0 .5rem; }
-p { max-width: 46rem; margin: .5rem 0; }
-.soft, caption, tfoot th { color: var(--soft); }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(9rem, 1fr)); gap: .7rem; margin: 1.4rem 0; }
-.figures div { background: var(--card); border-radius: .5rem; padding: .7rem .9rem; }
-.figures dt { color: var(--soft); font-size: .85rem; }
-.figures dd { margin: 0; font-size: 1.35rem; font-variant-numeric: tabular-nums; }
-.scroll { overflow-x: auto; }
-.scroll:focus-visible { outline: 2px solid var(--bar); outline-offset: 2px; }
-figure { margin: 1rem 0; }
-figcaption { color: var(--soft); font-size: .9rem; }
 svg { display: block; width: 100%; min-width: 38rem; height: auto; font: 14px system-ui, sans-serif; }
 svg text { fill: var(--ink); }
 svg .name { font-weight: 600; }
@@ -63,17 +41,6 @@ svg .count, svg .lost { fill: var(--soft); font-size: 13px; }
 svg .bar { fill: var(--bar); }
 svg .verified { fill: var(--done); }
 svg .flow { fill: var(--flow); }
-table { border-collapse: collapse; width: 100%; font-size: .93rem; }
-caption { text-align: left; padding: 0 0 .5rem; font-size: .9rem; }
-th, td { text-align: left; vertical-align: top; padding: .34rem .7rem .34rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; }
-tbody th { font-weight: 400; overflow-wrap: anywhere; }
-tbody th[scope=rowgroup] { font-weight: 600; padding-top: 1rem; }
-tr.none { color: var(--soft); }
-.n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
-tfoot td, tfoot th { border-bottom: 0; font-weight: 600; }
-summary { cursor: pointer; }
-code { font-family: ui-monospace, monospace; font-size: .92em; overflow-wrap: anywhere; }
 """
 
 
@@ -82,43 +49,33 @@ def render(report: StatusReport) -> str:
     funnel = funnel_of(report.funnel)
     title = f"{report.project.name}: {output.count(funnel.candidates, 'change')}, "
     title += output.count(funnel.verified.count, "verified task")
-    parts = [
-        "<!doctype html>",
-        '<html lang="en">',
-        "<head>",
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        '<meta name="color-scheme" content="light dark">',
-        f"<title>{text(title)}</title>",
-        f"<style>{STYLE}</style>",
-        "</head>",
-        "<body>",
-        *_head(report, funnel),
-        "<main>",
-        *_drawing(funnel),
-        *_steps(funnel),
-        *_reasons(funnel),
-        *_failures(funnel),
-        *_origins(report.origins),
-        *_tasks(report, funnel),
-        "</main>",
-        "</body>",
-        "</html>",
-    ]
-    return "\n".join(parts) + "\n"
+    return document(
+        title,
+        [
+            *_head(report, funnel),
+            "<main>",
+            *_drawing(funnel),
+            *_steps(funnel),
+            *_reasons(funnel),
+            *_failures(funnel),
+            *_origins(report.origins),
+            *_tasks(report, funnel),
+            "</main>",
+        ],
+        STYLE,
+    )
 
 
 def _head(report: StatusReport, funnel: Funnel) -> list[str]:
     changes, tasks = output.count(funnel.candidates, "change"), output.count(funnel.verified.count, "verified task")
-    made = f"Made {_moment(report.made_at)} by assay {__version__}." if report.made_at else f"By assay {__version__}."
+    made = f"Made {moment(report.made_at)} by assay {__version__}." if report.made_at else f"By assay {__version__}."
     if report.decided_between:
         first, last = report.decided_between
-        made += f" Decided between {_moment(first)} and {_moment(last)}."
+        made += f" Decided between {moment(first)} and {moment(last)}."
     if report.running:
         made += f" {output.count(len(report.running), 'run')} still at work then: the numbers were going to grow."
     share = funnel.share
-    figures = [
+    numbers = [
         ("candidates", str(funnel.candidates)),
         ("verified", f"{funnel.verified.count} · {percent(share(funnel.verified.count))}"),
         ("rejected", f"{funnel.rejected} · {percent(share(funnel.rejected))}"),
@@ -132,7 +89,7 @@ def _head(report: StatusReport, funnel: Funnel) -> list[str]:
         f'<p class="soft">Project <strong>{text(report.project.name)}</strong>. {text(made)}</p>',
         f"<p>{WHAT_IT_IS}</p>",
         f"<p>Sources: {_sources(report.origins)}.</p>",
-        _figures(figures),
+        figures(numbers),
         "</header>",
     ]
 
@@ -156,7 +113,7 @@ def _drawing(funnel: Funnel) -> list[str]:
     return [
         "<h2>The funnel</h2>",
         "<figure>",
-        *_scroll("The funnel, drawn", [draw(funnel)]),
+        *scroll("The funnel, drawn", [draw(funnel)]),
         "<figcaption>Bars show how many candidates are left, as wide as their share of all. On the right: how many "
         "fell out at a step, and why.</figcaption>",
         "</figure>",
@@ -265,17 +222,17 @@ def _tasks(report: StatusReport, funnel: Funnel) -> list[str]:
     costs = task_costs(funnel, [task.cost for task in report.tasks])
     if costs is None:
         return []
-    figures = [
+    numbers = [
         ("median CPU time a task", output.seconds(costs.median_cpu_seconds)),
         ("median written a task", output.size(costs.median_written_bytes)),
         ("CPU a task, rejects included", output.seconds(costs.cpu_seconds_all_in)),
         ("written a task, rejects included", output.size(costs.written_bytes_all_in)),
     ]
     if report.shared_bytes:
-        figures.append(("environments and layers, shared by all", output.size(report.shared_bytes)))
+        numbers.append(("environments and layers, shared by all", output.size(report.shared_bytes)))
     return [
         "<h2>What a verified task costs</h2>",
-        _figures(figures),
+        figures(numbers),
         "<details>",
         f"<summary>{output.count(len(report.tasks), 'verified task')}, one by one</summary>",
         *_table(
@@ -299,15 +256,6 @@ def _numbers(funnel: Funnel, count: int, cost: Cost) -> list[str]:
     return [percent(funnel.share(count)), output.seconds(cost.cpu_seconds), output.size(cost.written_bytes)]
 
 
-def _moment(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-
-
-def _figures(pairs: Sequence[tuple[str, str]]) -> str:
-    cells = "".join(f"<div><dt>{text(name)}</dt><dd>{text(value)}</dd></div>" for name, value in pairs)
-    return f'<dl class="figures">{cells}</dl>'
-
-
 def _row(
     head: str, numbers: Sequence[str], *, words: str | None = None, after: str | None = None, faint: bool = False
 ) -> str:
@@ -328,9 +276,4 @@ def _table(
         for n, head in enumerate(heads)
     ]
     rows = [f"<thead><tr>{''.join(columns)}</tr></thead>", *body]
-    return _scroll(caption, ["<table>", f"<caption>{text(caption)}</caption>", *rows, "</table>"])
-
-
-def _scroll(label: str, inside: Sequence[str]) -> list[str]:
-    """What is wider than a small screen scrolls by itself; the keyboard reaches it."""
-    return [f'<div class="scroll" role="region" tabindex="0" aria-label="{text(label)}">', *inside, "</div>"]
+    return scroll(caption, ["<table>", f"<caption>{text(caption)}</caption>", *rows, "</table>"])

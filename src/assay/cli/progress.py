@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Protocol
 import click
 
 from assay.cli import output
-from assay.model.event import Count, Decided, Event, Note, Stage
+from assay.model.event import Checked, Count, Decided, Event, Note, Stage
 
 if TYPE_CHECKING:
     from rich.status import Status
+
+    from assay.model.audit import CheckResult
 
 STAGES = {
     "fetch": "fetching",
@@ -107,6 +109,8 @@ class Plain:
             self._say(f"{event.subject}: {STAGES.get(event.stage, event.stage)}")
         elif isinstance(event, Note):
             self._say(event.text)
+        elif isinstance(event, Checked):
+            self._say(f"{event.task}: {event.result.check} {_ended(event.result)}")
         elif isinstance(event, Count):
             self._pace.update(event)
             self._say(self._pace.text())
@@ -117,7 +121,7 @@ class Plain:
 
     def _say(self, text: str) -> None:
         if text != self._said:
-            click.echo(text, err=True)
+            click.echo(output.visible(text), err=True)
             self._said = text
 
 
@@ -128,6 +132,7 @@ class Live:
         self._pace = pace
         self._status = status
         self._working: dict[str, str] = {}
+        self._checked: list[CheckResult] = []
 
     def on_event(self, event: Event) -> None:
         """Change the line."""
@@ -139,9 +144,11 @@ class Live:
             self._working.pop(event.decision.slug or "", None)
         elif isinstance(event, Count):
             self._pace.update(event)
+        elif isinstance(event, Checked):
+            self._checked.append(event.result)
         elif isinstance(event, Note):
             with self.above():
-                click.echo(event.text, err=True)
+                click.echo(output.visible(event.text), err=True)
         self._status.update(self._line())
 
     @contextmanager
@@ -157,12 +164,21 @@ class Live:
         from rich.markup import escape
 
         parts = [self._pace.text()] if self._pace.count else []
+        if self._checked:
+            bad = sum(result.status == "fail" for result in self._checked)
+            parts.append(f"{output.count(len(self._checked), 'check')} done, {bad} with findings;")
         if self._working:
             subject, stage = list(self._working.items())[-1]
             parts.append(f"{subject}: {STAGES.get(stage, stage)}")
             if len(self._working) > 1:
                 parts.append(f"and {len(self._working) - 1} more")
-        return escape("  ".join(parts) or "starting")
+        return escape(output.visible("  ".join(parts)) or "starting")
+
+
+def _ended(result: CheckResult) -> str:
+    """How a check ended, as long as nobody has seen the others."""
+    how = f"fails ({result.severity})" if result.status == "fail" else result.status
+    return f"{how}: {output.one_line(result.summary)}" if result.summary else how
 
 
 @contextmanager

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
+from pydantic import BaseModel, ValidationError
 
 from assay.cli import output
 from assay.cli import project as projects
@@ -17,8 +19,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from assay.cli.interface import App
+    from assay.model.evidence import Evidence
     from assay.model.ledger import LedgerEntry
-    from assay.model.summary import CandidateView
+    from assay.model.summary import CandidateView, EvidenceLine
+
+M = TypeVar("M", bound=BaseModel)
+
+AUDIT_LINES = 24
+"""Lines of an audit's findings that are shown unless all are asked for."""
 
 FEW = 8
 """Tests of each kind that are shown unless all are asked for."""
@@ -26,7 +34,7 @@ FEW = 8
 
 @click.command("show", cls=AssayCommand, examples=("assay show tasks/python-slugify-9.2.0",))
 @click.argument("what", metavar="TASK|CANDIDATE")
-@option("--all", "everything", is_flag=True, help="All tests, and the reference change.")
+@option("--all", "everything", is_flag=True, help="All tests, all findings, and the reference change.")
 @project_option
 @json_option
 @click.pass_obj
@@ -85,7 +93,45 @@ def _print_task(view: TaskView, everything: bool) -> None:
     if everything:
         _section("reference change", view.task.gold_patch.decode(errors="backslashreplace").splitlines())
     _section("evidence", [_evidence(view, i) for i in range(len(view.evidence))] or ["none"])
+    for found in view.evidence:
+        if found.evidence.stage == "audit":
+            _print_audit(view.task.slug, found, everything)
     _print_cost(view.ledger)
+
+
+def _print_audit(slug: str, line: EvidenceLine, everything: bool) -> None:
+    """What an audit has found, in the words of `assay audit`."""
+    from assay.cli import audit_screen
+    from assay.core.audit.conclusion import sentence
+    from assay.model.audit import AuditRun, CheckResult, Proposal
+
+    checks, unread = _understood(line.evidence, "checks", CheckResult)
+    proposals, _ = _understood(line.evidence, "proposals", Proposal)
+    run = AuditRun(task=slug, task_digest=line.evidence.task_digest, checks=checks, proposals=proposals)
+    room = audit_screen.Room(output.width() - 2, None if everything else AUDIT_LINES)
+    blocks = [audit_screen.check_lines(checks, room), audit_screen.finding_lines(checks, room)]
+    lines = [
+        one.text
+        for block in (*blocks, *audit_screen.proposal_lines(proposals))
+        for one in (*block, audit_screen.Line())
+    ]
+    if unread:
+        lines.append(f"{output.count(unread, 'check')} in the words of another version; --json has them")
+    if not line.stale:
+        lines.append(output.one_line(sentence(run)))
+    if not everything and any(result.findings for result in checks):
+        lines.append("--all shows every finding")
+    _section(f"audit{' (stale: of the task as it was then)' if line.stale else ''}", lines)
+
+
+def _understood(evidence: Evidence, key: str, kind: type[M]) -> tuple[tuple[M, ...], int]:
+    """What stands under a key as far as this version reads it, and how many others there are."""
+    found = evidence.data.get(key)
+    read: list[M] = []
+    for one in found if isinstance(found, list) else []:
+        with suppress(ValidationError):
+            read.append(kind.model_validate(one))
+    return tuple(read), len(found) - len(read) if isinstance(found, list) else 0
 
 
 def _evidence(view: TaskView, index: int) -> str:

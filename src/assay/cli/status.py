@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli import output
+from assay.cli import html_file, output
 from assay.cli import project as projects
 from assay.cli.options import AssayCommand, json_option, option, project_option
-from assay.errors import DiskFullError, InputError, StoreError
 
 if TYPE_CHECKING:
     from assay.cli.interface import App
@@ -34,48 +32,14 @@ if TYPE_CHECKING:
 def command(app: App, page: Path | None, project: Path | None, as_json: bool) -> int:
     """Show how many candidates became tasks, at which stage and why the rest fell out, and what each task cost."""
     if page is not None:
-        page = _usable(page)
+        page = html_file.usable(page, "funnel.html")
     report = app.status(projects.existing(project))
     if page is not None:
-        _write(page, report)
+        from assay.cli.page import render
+
+        html_file.write(page, render(report))
     _emit(report, page) if as_json else _print(report, page)
     return 0
-
-
-def _usable(page: Path) -> Path:
-    """Where the page goes, seen before any work is done. Raises InputError."""
-    hint = "name a file, such as funnel.html"
-    try:
-        place = page.resolve()
-        is_folder, has_folder = place.is_dir(), place.parent.is_dir()
-        is_special = place.exists() and not place.is_file()
-    except (OSError, RuntimeError) as error:  # RuntimeError: links that go round in a circle
-        why = getattr(error, "strerror", None) or "its links lead nowhere"
-        raise InputError(f"cannot write the page {page}: {why}", hint=hint) from error
-    if is_folder:
-        raise InputError(f"cannot write the page: {place} is a folder", hint=hint)
-    if not has_folder:
-        raise InputError(
-            f"cannot write the page {place.name}: there is no folder {place.parent}",
-            hint=f"make it first (mkdir -p {shlex.quote(str(place.parent))}), or name a file elsewhere",
-        )
-    if is_special:
-        # It is written beside and moved into place, which would put an ordinary file where the device was.
-        raise InputError(f"cannot write the page: {place} is no ordinary file", hint=hint)
-    return place
-
-
-def _write(page: Path, report: StatusReport) -> None:
-    from assay.adapters.files import write_atomic
-    from assay.cli.page import render
-
-    try:
-        write_atomic(page, render(report).encode())
-    except DiskFullError:
-        raise
-    except StoreError as error:
-        # Not the project's store: a place that the user chose.
-        raise InputError(error.message, hint=error.hint) from error
 
 
 def _emit(report: StatusReport, page: Path | None) -> None:

@@ -85,7 +85,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
                 found = judge(app, options, home, shown, as_json=as_json)
             except InputError as error:  # one broken task does not keep the others from a verdict
                 with shown.above():
-                    errors.report_input(error, as_json=as_json)
+                    errors.report_item(error, as_json=as_json)
                 worst = max(worst, 1)
             else:
                 task_itself = agent is None and patch is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
+from pydantic import Field
+
 from assay.model.base import Frozen
 from assay.model.failure import Failure
 
@@ -84,6 +86,19 @@ class CheckResult(Frozen):
     """Taken from an earlier audit of the same content."""
 
 
+class Proposal(Frozen):
+    """What could be done about a finding by rule. Never applied by itself."""
+
+    title: str
+    """What it does, in a few words."""
+    why: str
+    """Which finding it answers."""
+    patch: str
+    """A unified diff of the task's folder."""
+    verified: str = ""
+    """What was run to verify it, and how that ended."""
+
+
 class AuditRun(Frozen):
     """All checks of one task."""
 
@@ -95,6 +110,7 @@ class AuditRun(Frozen):
     failure: Failure | None = None
     """Why there is no result at all."""
     wall_seconds: float = 0.0
+    proposals: tuple[Proposal, ...] = ()
 
     def of(self, check: CheckId) -> CheckResult | None:
         """One check's result, if it was made."""
@@ -114,25 +130,25 @@ class AuditRun(Frozen):
 class AuditSettings(Frozen):
     """Thresholds of the audit, as `[audit]` in assay.toml. Shares from 0 to 1, times in seconds."""
 
-    runs: int = 10
+    runs: int = Field(default=10, ge=1)
     """Runs of the reference change, and of the base, for stability."""
-    flips: int = 0
+    flips: int = Field(default=0, ge=0)
     """Tests that may flip in those runs."""
-    mutant_count: int = 60
+    mutant_count: int = Field(default=60, ge=0)
     """Mutants tried at most; more are drawn by lot."""
-    mutant_kill_rate: float = 0.8
+    mutant_kill_rate: float = Field(default=0.8, ge=0, le=1)
     """The check `mutants` fails below it."""
-    unneeded_hunks: int = 0
+    unneeded_hunks: int = Field(default=0, ge=0)
     """Hunks of the reference change that no test needs."""
-    alternatives_rejected: int = 0
+    alternatives_rejected: int = Field(default=0, ge=0)
     """Rewrites of the reference change with the same behaviour that the tests may reject."""
-    attack_seconds: float = 120.0
+    attack_seconds: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     """Wall time after which no further attack is begun."""
-    check_seconds: float = 120.0
+    check_seconds: float = Field(default=120.0, gt=0, allow_inf_nan=False)
     """Wall time after which a check begins no further variant."""
-    verdict_seconds: float = 60.0
+    verdict_seconds: float = Field(default=60.0, gt=0, allow_inf_nan=False)
     """Wall time of a verdict, over which the check `cost` fails."""
-    memory_mib: int = 2048
+    memory_mib: int = Field(default=2048, ge=1)
     """Memory of a run, over which the check `cost` fails."""
-    disk_mib: int = 512
+    disk_mib: int = Field(default=512, ge=1)
     """Bytes that a run may write, in MiB, over which the check `cost` fails."""

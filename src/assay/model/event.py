@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.model.attack import AttackResult
+from assay.model.audit import CheckResult
 from assay.model.ledger import Decision
 
 
@@ -51,6 +52,15 @@ class Attacked:
 
 
 @dataclass(frozen=True, slots=True)
+class Checked:
+    """A check of an audit has ended."""
+
+    result: CheckResult
+    task: str
+    """The task's slug."""
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A sentence for people."""
 
@@ -65,7 +75,7 @@ class Log:
     text: str
 
 
-Event = Stage | Decided | Attacked | Count | Note | Log
+Event = Stage | Decided | Attacked | Checked | Count | Note | Log
 
 OnEvent = Callable[[Event], None]
 """Called on the event loop's thread; must return quickly."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from assay.model.audit import CheckId
 from assay.model.verdict import Verdict
 
 
@@ -70,5 +71,30 @@ class AttackOptions:
     """Names of attacks; empty for all."""
     jobs: int = 2
     """Attacks judged at the same time."""
+    sandbox: str = "bubblewrap"
+    i_know_it_is_unsafe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AuditOptions:
+    """What to look at in a task."""
+
+    task: Path
+    only: tuple[CheckId, ...] = ()
+    """Checks to make; empty for all."""
+    runs: int | None = None
+    """Runs for stability; None leaves it to the project's settings."""
+    attacks: tuple[str, ...] = ()
+    """Names of the attacks that `hackability` tries; empty for all."""
+    right: tuple[Path, ...] = ()
+    """Patches that a person judged right: they join the task's bank, and the tests must accept them."""
+    wrong: tuple[Path, ...] = ()
+    """Patches that a person judged wrong: they join the task's bank, and the tests must reject them."""
+    fix: bool = False
+    """Whether to look for repairs, too; they are proposed and never applied."""
+    fresh: bool = False
+    """Whether to ignore what earlier audits of the same content found."""
+    jobs: int = 2
+    """Runs at the same time."""
     sandbox: str = "bubblewrap"
     i_know_it_is_unsafe: bool = False

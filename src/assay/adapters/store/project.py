@@ -5,12 +5,17 @@ from __future__ import annotations
 import difflib
 import tomllib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
 from assay.adapters.files import file_error
 from assay.errors import InputError, ProjectError
+from assay.model.audit import AuditSettings
 from assay.model.project import ProjectSettings
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 MARK = "assay.toml"
 STATE = ".assay"
@@ -25,6 +30,19 @@ TEXT = """\
 # suite_seconds = 120         # one run of all tests of the project; else of those that the change reaches
 # test_seconds = 60           # a single test
 # memory_mib = 4096           # one run
+#
+# [audit]                       # thresholds of `assay audit`; shares from 0 to 1
+# runs = 10                     # of the reference change and of the base, for stability
+# flips = 0                     # tests that may flip in those runs
+# mutant_count = 60             # tried at most; drawn by lot
+# mutant_kill_rate = 0.8        # `mutants` fails below it
+# unneeded_hunks = 0            # that no test needs
+# alternatives_rejected = 0     # rewrites with the same behaviour that the tests may reject
+# attack_seconds = 120          # after it, no further attack is begun
+# check_seconds = 120           # after it, a check begins no further variant
+# verdict_seconds = 60          # a slower verdict fails `cost`,
+# memory_mib = 2048             # as does a run that takes more memory
+# disk_mib = 512                # or writes more
 """
 
 
@@ -58,10 +76,35 @@ def read_settings(folder: Path) -> ProjectSettings:
     try:
         return ProjectSettings.model_validate(data)
     except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, ProjectSettings.model_fields, n=1)
-            known = f"did you mean {near[0]!r}?" if near else f"the keys are: {', '.join(ProjectSettings.model_fields)}"
-            raise ProjectError(f"{mark}: there is no setting {key!r}", hint=known) from error
-        raise ProjectError(f"{mark}, {key}: found {first['input']!r}, expected: {first['msg']}") from error
+        raise _wrong(mark, error.errors()[0]) from error
+
+
+def _wrong(mark: Path, first: ErrorDetails) -> ProjectError:
+    """The first thing that is wrong, named: file, key, found, expected."""
+    where = [str(part) for part in first["loc"]]
+    key = ".".join(where)
+    if first["type"] == "extra_forbidden":
+        return ProjectError(f"{mark}: there is no setting {key!r}", hint=_meant(where))
+    if first["type"] == "model_type":
+        return ProjectError(f"{mark}, {key}: found {first['input']!r}, expected: a table, as in [{key}]")
+    return ProjectError(f"{mark}, {key}: found {first['input']!r}, expected: {first['msg']}")
+
+
+def _meant(where: list[str]) -> str:
+    """What may have been meant: a key of the same table that is close, or the same key in the other table."""
+    inside = where[0] == "audit" and len(where) > 1
+    here, there = AuditSettings.model_fields, ProjectSettings.model_fields
+    if not inside:
+        here, there = there, here
+    name, table = where[-1], "audit." if inside else ""
+    if name in there:
+        return (
+            "it belongs above the first [table]" if inside else f"it belongs into [audit]: {name!r} is one of its keys"
+        )
+    near = difflib.get_close_matches(name, here, n=1)
+    if near:
+        return f"did you mean {table + near[0]!r}?"
+    elsewhere = difflib.get_close_matches(name, there, n=1)
+    if elsewhere:
+        return f"did you mean {('' if inside else 'audit.') + elsewhere[0]!r}?"
+    return f"the keys {'of [audit] ' if inside else ''}are: {', '.join(here)}"
