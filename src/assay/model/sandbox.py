@@ -57,6 +57,12 @@ class SandboxSpec:
     nesting: bool = False
     """Whether the command may make mount and process namespaces of its own, out of what the sandbox shows. It keeps
     two capabilities for that, which reach no further than the sandbox's own user namespace."""
+    uid: int | None = None
+    """The user and group that commands have inside, above 0; None for the adapter's own. An adapter that cannot give
+    another one raises SandboxError."""
+    read_only_home: bool = False
+    """The home is there, empty, and nothing can be written to it. An adapter that cannot do that raises
+    SandboxError."""
     label: str = ""
     """The run this belongs to; the reaper collects by it."""
 

@@ -141,17 +141,18 @@ class PytestFramework:
 
     def plan(self, environment: Environment, selection: Selection) -> Plan:
         """Run from the repository's root, with the project's configuration but not its reporting."""
+        own, asked = _own_plugins(selection)
         targets = selection.ids or selection.files
         command = Command(
             argv=(
                 environment.python,
-                *("-m", "pytest", "-p", "assay_report", "-p", "no:cacheprovider"),
+                *("-m", "pytest", "-p", "assay_report", *own, "-p", "no:cacheprovider"),
                 f"--junitxml={OUT_ROOT}/{REPORT_FILE}",
                 *("-o", "junit_family=xunit1"),
-                *_options(environment),
+                *_options(environment, selection.workers),
                 *targets,
             ),
-            env=(("PYTHONPATH", _path(environment)), ("ASSAY_TEST_SECONDS", f"{selection.test_seconds:g}")),
+            env=(("PYTHONPATH", _path(environment)), ("ASSAY_TEST_SECONDS", f"{selection.test_seconds:g}"), *asked),
             workdir=REPO_ROOT,
             channel=True,
         )
@@ -215,19 +216,31 @@ class PytestFramework:
         )
 
 
-def _options(environment: Environment) -> tuple[str, ...]:
+def _options(environment: Environment, workers: int = 0) -> tuple[str, ...]:
     """The project's configuration holds, but not its reporting, nor what its plug-ins do to order and output."""
     locked = {re.split(r"[=<>!~ \[;@]", line, maxsplit=1)[0].lower() for line in environment.recipe.lock}
+    by_plugin = OPTIONS_BY_PLUGIN | ({"pytest-xdist": (f"-n{workers}",)} if workers else {})
     return (
         # Rendering a traceback parses the whole file again: ten times the cost of a failing test itself.
         *("--color=no", "--tb=no", "--maxfail=0"),
         *("--continue-on-collection-errors", f"--rootdir={REPO_ROOT}"),
-        *(option for name, options in OPTIONS_BY_PLUGIN.items() if name in locked for option in options),
+        *(option for name, options in by_plugin.items() if name in locked for option in options),
     )
 
 
 def _path(environment: Environment) -> str:
     return ":".join(filter(None, (PLUGIN_ROOT, dict(environment.variables).get("PYTHONPATH", ""))))
+
+
+def _own_plugins(selection: Selection) -> tuple[list[str], list[tuple[str, str]]]:
+    """Options and variables for what verdicts never ask for: their runs stay what they are."""
+    names = {
+        "assay_clock": selection.shifted_clock,
+        "assay_order": bool(selection.order),
+        "assay_workers": bool(selection.workers),
+    }
+    options = [word for name, wanted in names.items() if wanted for word in ("-p", name)]
+    return options, [("ASSAY_ORDER", selection.order)] if selection.order else []
 
 
 def _did_not_start(plan: Plan, result: ExecResult) -> TestReport:
