@@ -31,9 +31,10 @@ from assay.core.hashing import task_digest
 from assay.core.staleness import is_stale
 from assay.errors import AssayError, InputError, PrerequisiteError
 from assay.model.attack import AttackRun
+from assay.model.audit import AuditRun, AuditSettings
 from assay.model.event import Note, OnEvent
 from assay.model.ledger import Decision
-from assay.model.options import AttackOptions, MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
 from assay.model.project import ProjectSettings
 from assay.model.sandbox import Limits
 from assay.model.summary import (
@@ -52,6 +53,7 @@ from assay.ports.source import Query, Source
 from assay.ports.store import Store
 from assay.ports.writer import Writer
 from assay.stages.attack import attack_task, chosen
+from assay.stages.audit.audit import AuditWish, audit_task
 from assay.stages.mine import MineSettings
 from assay.stages.mine import mine as mine_stage
 from assay.stages.prove import ProofSettings
@@ -63,7 +65,7 @@ CANDIDATES_PER_TASK = 8
 MIN_CANDIDATES = 20
 """Without --max-candidates, so many candidates are looked at for each task wanted, and never fewer than this."""
 
-__all__ = ["attack", "diagnose", "init_project", "mine", "show", "status", "verify"]
+__all__ = ["attack", "audit", "diagnose", "init_project", "mine", "show", "status", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,6 +283,19 @@ async def attack(options: AttackOptions, project_dir: Path | None, on_event: OnE
     chosen(options.only)  # a wrong name shows before anything is opened
     async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         return await attack_task(options.task, tools, on_event, names=options.only, jobs=options.jobs)
+
+
+async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEvent) -> AuditRun:
+    """See `assay.cli.interface.App`."""
+    state = project_dir / STATE if project_dir else load_settings().cache
+    folder, unsafe = options.task.parent, options.i_know_it_is_unsafe
+    chosen(options.attacks)  # a wrong name shows before anything is opened
+    settings = read_settings(project_dir).audit if project_dir else AuditSettings()
+    if options.runs is not None:
+        settings = settings.model_copy(update={"runs": options.runs})
+    wish = AuditWish(settings, options.only, options.attacks, options.fresh)
+    async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
+        return await audit_task(options.task, tools, on_event, wish)
 
 
 async def _read_patch(path: Path) -> bytes:

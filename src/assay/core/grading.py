@@ -96,6 +96,16 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
     )
 
 
+def is_hopeless(judgement: Grade) -> bool:
+    """Whether the first run of a verdict already decides it: a twin passed, or a test at stake, run as itself, failed
+    and none of them passed. An honest change that minds a failing neighbour could still be wronged by that, so only
+    changes that are known to be none are judged this way.
+    """
+    at_stake = [r.status for r in judgement.results if r.expected == "fail_to_pass"]
+    red = any(status in CLEARLY_RED for status in at_stake) and Status.PASSED not in at_stake
+    return judgement.reason == "tampered" or (judgement.reason == "tests-failed" and red)
+
+
 def second_hearing(pool: Pool, judgement: Grade, reports: Sequence[TestReport]) -> tuple[str, ...]:
     """Tests that deserve to be run again alone: a few that fail, where some of what the change is about passes and
     nothing else is wrong. They may have minded the failing twins beside them.

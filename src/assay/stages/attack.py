@@ -7,6 +7,7 @@ and the attacks are not run.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ async def attack_task(
     except InfrastructureError as error:
         return AttackRun(task=task.slug, task_digest=task_digest(task), failure=Failure.of(error))
     tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
-    siege = _Siege(prepared, target_of(task, prepared.stand.base), tools, emit)
+    siege = Siege(prepared, target_of(task, prepared.stand.base), tools, emit)
     complaint, failure = await siege.controls()
     results = () if complaint or failure else await siege.run(attacks, jobs)
     return AttackRun(
@@ -65,13 +66,15 @@ async def attack_task(
 
 
 @dataclass(frozen=True, slots=True)
-class _Siege:
+class Siege:
     """One task, and all that is tried on it."""
 
     prepared: Prepared
     target: Target
     tools: Toolbox
     emit: OnEvent
+    hasty: bool = False
+    """Whether the first run of an attack may decide against it."""
 
     @property
     def task(self) -> Task:
@@ -91,20 +94,23 @@ class _Siege:
                 return f"{what}, so that the attacks would show nothing", None
         return "", None
 
-    async def run(self, attacks: Collection[Attack], jobs: int) -> list[AttackResult]:
-        """All results, in the order of the attacks."""
+    async def run(self, attacks: Collection[Attack], jobs: int, seconds: float = math.inf) -> list[AttackResult]:
+        """All results, in the order of the attacks; none of those that were not begun within the time."""
         found: dict[str, AttackResult] = {}
         limiter = anyio.CapacityLimiter(max(1, jobs))
+        deadline = anyio.current_time() + seconds
 
         async def one(attack: Attack) -> None:
             async with limiter:
+                if anyio.current_time() > deadline:
+                    return
                 result = found[attack.name] = await self._attack(attack)
                 self.emit(Attacked(result))
 
         async with anyio.create_task_group() as group:
             for attack in attacks:
                 group.start_soon(one, attack)
-        return [found[attack.name] for attack in attacks]
+        return [found[attack.name] for attack in attacks if attack.name in found]
 
     async def _attack(self, attack: Attack) -> AttackResult:
         files = attack.build(self.target)
@@ -146,7 +152,8 @@ class _Siege:
 
     async def _judge(self, agent: str, patch: bytes) -> Verdict:
         self.emit(Stage(subject=self.task.slug, stage=agent))
-        return (await judge_on_record(self.prepared, agent, patch, self.tools, stage="attack")).verdict
+        hasty = self.hasty and agent.startswith("attack:")
+        return (await judge_on_record(self.prepared, agent, patch, self.tools, stage="attack", hasty=hasty)).verdict
 
 
 def _covered(path: str, files: Collection[str]) -> bool:

@@ -19,7 +19,7 @@ import anyio
 
 from assay import __version__
 from assay.core.failure_policy import policy
-from assay.core.grading import Grade, grade_rounds, second_hearing
+from assay.core.grading import Grade, grade_rounds, is_hopeless, second_hearing
 from assay.core.hashing import json_digest, task_digest, tree_digest
 from assay.core.patches import changed_paths
 from assay.core.plain_changes import reach
@@ -192,13 +192,15 @@ async def judge(
     *,
     all_tests: bool = False,
     seed: str = "",
+    hasty: bool = False,
 ) -> Judged:
     """One candidate, one verdict. Infrastructure faults are values too: the verdict holds the failure, after as many
     tries as `assay.core.failure_policy` allows.
 
-    `seed` lays out the runs as an earlier verdict had them; without it they are drawn anew.
+    `seed` lays out the runs as an earlier verdict had them; without it they are drawn anew. `hasty` is for changes
+    that are known to be no solutions: the first run may decide against them.
     """
-    case = _Case(prepared, agent, patch, seed or secrets.token_hex(16), runner)
+    case = _Case(prepared, agent, patch, seed or secrets.token_hex(16), runner, hasty=hasty)
     for tries in count(1):
         try:
             return await case.judge(all_tests=all_tests)
@@ -218,10 +220,12 @@ async def judge_on_record(
     stage: str,
     all_tests: bool = False,
     seed: str = "",
+    hasty: bool = False,
 ) -> Judged:
     """`judge`, with its cost in the ledger, and the patch kept so that the verdict can be reached again."""
     slug, started_at = prepared.task.slug, tools.clock.now()
-    judged = await judge(prepared, agent, patch, prepared.stand.runner, all_tests=all_tests, seed=seed)
+    runner = prepared.stand.runner
+    judged = await judge(prepared, agent, patch, runner, all_tests=all_tests, seed=seed, hasty=hasty)
     verdict = judged.verdict
     tools.store.put_blob(patch)
     cost = Cost(cpu_seconds=verdict.cpu_seconds, wall_seconds=verdict.wall_seconds)
@@ -250,6 +254,7 @@ class _Case:
     patch: bytes
     seed: str
     runner: Runner
+    hasty: bool = False
 
     @property
     def is_in_process(self) -> bool:
@@ -267,7 +272,15 @@ class _Case:
             return Judged(self.refused("patch-does-not-apply", applied.problem, applied.usage))
         task, usage = prepared.task.assay, applied.usage
         rounds = lay_out(prepared.pool, task.fail_to_pass, random.Random(self.seed))
-        runs = await self._runs(rounds, applied.layer)
+        first = rounds[:1] if self.hasty else rounds
+        runs = await self._runs(first, applied.layer)
+        if first != rounds:
+            judgement = grade_rounds(task, prepared.pool, first, [run.report for run in runs])
+            if is_hopeless(judgement):
+                reports = tuple(run.report for run in runs)
+                usage = sum((run.usage for run in runs), usage)
+                return Judged(self._graded(judgement, applied, usage, all_tests=all_tests), reports, first)
+            runs += await self._runs(rounds[1:], applied.layer)
         reports = tuple(run.report for run in runs)
         usage = sum((run.usage for run in runs), usage)
         judgement = grade_rounds(task, prepared.pool, rounds, reports)

@@ -39,6 +39,8 @@ class Ground:
     tools: Toolbox
     settings: AuditSettings
     emit: OnEvent
+    attacks: tuple[str, ...] = ()
+    """Names of the attacks to try; empty for all."""
     tally: Tally = field(default_factory=Tally)
 
     @property

@@ -1,0 +1,149 @@
+"""Auditing one task: every check in turn, what it found, what it cost; the evidence is written at the end.
+
+A check that cannot be made because something around it broke is `unknown`, and the others go on. Nothing is believed
+that was found for other content.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import anyio
+from pydantic import TypeAdapter
+
+from assay import __version__
+from assay.core.audit.table import unanswered
+from assay.core.hashing import task_digest
+from assay.errors import InfrastructureError
+from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult
+from assay.model.event import Checked, OnEvent, Stage
+from assay.model.evidence import Evidence
+from assay.model.failure import Failure
+from assay.model.ledger import Cost
+from assay.model.task import Task
+from assay.stages.audit import amplified, cost, hackability, stability
+from assay.stages.audit.ground import Ground, Tally
+from assay.stages.audit.memo import Memo
+from assay.stages.audit.warm import Trials
+from assay.stages.judging import prepare
+from assay.stages.toolbox import Toolbox, cost_of
+
+RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditWish:
+    """What is asked of an audit."""
+
+    settings: AuditSettings = field(default_factory=AuditSettings)
+    only: tuple[CheckId, ...] = ()
+    """Empty for all checks."""
+    attacks: tuple[str, ...] = ()
+    fresh: bool = False
+
+
+async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> AuditRun:
+    """Audit the task at `path`. Raises TaskDefinitionError, PrerequisiteError, and InputError for unknown attacks."""
+    task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    emit(Stage(subject=task.slug, stage="environment"))
+    began = anyio.current_time()
+    try:
+        ground = await _ground(task, tools, emit, wish)
+    except InfrastructureError as error:
+        return AuditRun(task=task.slug, task_digest=task_digest(task), failure=Failure.of(error))
+    run = AuditRun(task=task.slug, task_digest=ground.prepared.digest)
+    complaint = ground.applied.problem or ground.prepared.pool.broken
+    if complaint:
+        return run.model_copy(update={"complaint": f"the reference change does not resolve the task: {complaint}"})
+    audit = Audit(ground, Trials(ground), Memo(tools.store, fresh=wish.fresh))
+    checks = [await audit.make(check) for check in CHECK_IDS if check in (wish.only or CHECK_IDS)]
+    run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": round(anyio.current_time() - began, 3)})
+    await _write_evidence(path, run, wish, tools)
+    return run
+
+
+async def _ground(task: Task, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> Ground:
+    started_at = tools.clock.now()
+    prepared = await prepare(task, tools)
+    tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
+    applied = await prepared.stand.runner.apply(task.gold_patch, prepared.stand.base_layer, prepared.is_protected)
+    return Ground(prepared, applied, tools, wish.settings, emit, wish.attacks)
+
+
+@dataclass(slots=True)
+class Audit:
+    """The checks of one task."""
+
+    ground: Ground
+    trials: Trials
+    memo: Memo
+
+    async def make(self, check: CheckId) -> CheckResult:
+        """One check's result, with its cost in the ledger."""
+        ground, tools = self.ground, self.ground.tools
+        ground.tally = Tally()
+        ground.say(check)
+        started_at, began = tools.clock.now(), anyio.current_time()
+        try:
+            result = await self._result(check)
+        except InfrastructureError as error:
+            result = unanswered(check, f"{error.boundary}: {error.message}")
+        spent = cost_of(ground.tally.usage)
+        result = result.model_copy(
+            update={
+                "run_count": ground.tally.run_count,
+                "wall_seconds": round(anyio.current_time() - began, 3),
+                "cpu_seconds": round(spent.cpu_seconds, 3),
+            }
+        )
+        tools.store.charge(
+            [
+                tools.entry(
+                    "audit",
+                    ground.task.slug,
+                    started_at,
+                    Cost(cpu_seconds=spent.cpu_seconds, wall_seconds=result.wall_seconds),
+                    result.status,
+                    check,
+                )
+            ]
+        )
+        ground.emit(Checked(result, ground.task.slug))
+        return result
+
+    async def _result(self, check: CheckId) -> CheckResult:
+        own: dict[CheckId, tuple[object, Callable[[Ground], Awaitable[CheckResult]]]] = {
+            "stability": ((self.ground.code_digest, self.ground.settings.runs), stability.check),
+            "amplified": (self.ground.code_digest, amplified.check),
+            "hackability": (
+                (self.ground.prepared.digest, self.ground.attacks, self.ground.settings.attack_seconds),
+                hackability.check,
+            ),
+            "cost": (self.ground.code_digest, cost.check),
+        }
+        if check in own:
+            key, function = own[check]
+            result, remembered = await self.memo.get(
+                [check, key, self.ground.settings.model_dump(mode="json")],
+                RESULT,
+                lambda: function(self.ground),
+                keep=lambda value: value.status != "unknown",
+            )
+            return result.model_copy(update={"remembered": remembered})
+        return unanswered(check, "not built yet")
+
+
+async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Toolbox) -> None:
+    """Of all checks; an audit of some of them leaves the evidence of a whole one as it is."""
+    if wish.only and set(wish.only) != set(CHECK_IDS):
+        return
+    evidence = Evidence(
+        stage="audit",
+        task_digest=run.task_digest,
+        assay_version=__version__,
+        created_at=tools.clock.now(),
+        data={"checks": [result.model_dump(mode="json") for result in run.checks], "proposals": []},
+    )
+    await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence)
