@@ -54,9 +54,8 @@ class Press:
         if not self._is_new(self._print.of_edit(edit)):
             return None
         files = Edited(module, edit)
-        if not module.text.isascii() or not edit.text.isascii():
-            if files[module.path] is None:
-                return None
+        if not edit.text.isascii() and files[module.path] is None:
+            return None
         line = module.line_at(edit.start)
         return self._made(
             draft.kind,

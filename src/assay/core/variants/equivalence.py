@@ -19,6 +19,7 @@ from assay.core.variants.source import (
     PARSE_ERRORS,
     Edit,
     Module,
+    Scope,
     first_line,
     is_text,
     last_line,
@@ -31,11 +32,13 @@ from assay.model.variant import Variant
 Key = tuple[bytes, ...]
 """One digest for each statement at the top of a file that means something."""
 NOTHING = b""
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+"""Fields of statements that hold statements, or what holds these."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """Whole lines of a file that are compiled apart: a statement at the top, a class's header, or one of its members."""
+    """Whole lines of a file that are compiled apart: a statement at the top, a class's header, or a member."""
 
     start: int
     end: int
@@ -194,8 +197,7 @@ def _digest(statement: ast.stmt, flags: int) -> bytes | None:
     if isinstance(statement, ast.Pass) or is_text(statement):
         return NOTHING
     try:
-        for node in ast.walk(statement):
-            _forget_docstring(node)
+        _forget_docstrings(statement)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             code = compile(ast.Module([statement], []), "x", "exec", flags=flags, dont_inherit=True)
@@ -204,10 +206,14 @@ def _digest(statement: ast.stmt, flags: int) -> bytes | None:
         return None
 
 
-def _forget_docstring(node: ast.AST) -> None:
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and is_text(node.body[0]):
-        first = node.body[0]
-        node.body = node.body[1:] or [ast.copy_location(ast.Pass(), first)]
+def _forget_docstrings(statement: ast.stmt) -> None:
+    waiting: list[ast.AST] = [statement]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Scope) and is_text(node.body[0]):
+            node.body = node.body[1:] or [ast.copy_location(ast.Pass(), node.body[0])]
+        for field in BLOCKS:
+            waiting += getattr(node, field, ())
 
 
 def _shape(code: CodeType) -> tuple[object, ...]:

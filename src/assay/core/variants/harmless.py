@@ -10,14 +10,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from assay.core.variants.source import Function, Module, Scope, dotted, first_line, is_text, last_line
+from assay.core.variants.source import Function, Module, Scope, dotted, first_line, is_text, last_line, words
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-ABOUT = _words(
+ABOUT = words(
     """
     __all__ __version__ __version_info__ __author__ __email__ __license__ __copyright__ __title__ __url__ __uri__
     __description__ __doc__ __docformat__ __slots__ __test__ __build__ __date__ __credits__ __maintainer__ __status__
@@ -26,24 +21,24 @@ ABOUT = _words(
     """
 )
 """Names by which a module or class speaks about itself."""
-SILENT_FUNCTIONS = _words("__hash__ __sizeof__ __del__ __dir__ __rich_repr__ _repr_html_ _repr_pretty_")
-LOG_METHODS = _words("debug info warning warn error exception critical fatal log trace")
-WARN = _words("warn warn_explicit deprecated warn_deprecated _warn _deprecated")
-NAMERS = _words(
+SILENT_FUNCTIONS = words("__hash__ __sizeof__ __del__ __dir__ __rich_repr__ _repr_html_ _repr_pretty_")
+LOG_METHODS = words("debug info warning warn error exception critical fatal log trace")
+WARN = words("warn warn_explicit deprecated warn_deprecated _warn _deprecated")
+NAMERS = words(
     """
     TypeVar ParamSpec TypeVarTuple NewType getLogger get_logger ContextVar namedtuple NamedTuple TypedDict
     add_argument ArgumentParser add_parser add_argument_group deprecated sleep
     """
 )
 """Functions whose constants are names, help or times."""
-TYPE_MAKERS = _words("TypeVar ParamSpec TypeVarTuple NewType")
-TYPE_NAMES = _words(
+TYPE_MAKERS = words("TypeVar ParamSpec TypeVarTuple NewType")
+TYPE_NAMES = words(
     """
     Literal Optional Union List Dict Set FrozenSet Tuple Type Callable Annotated ClassVar Final Generic Protocol
     Iterable Iterator Sequence Mapping MutableMapping Generator Coroutine Awaitable Concatenate
     """
 )
-HARMLESS_KEYWORDS = _words(
+HARMLESS_KEYWORDS = words(
     """
     encoding help description metavar doc message msg reason stacklevel maxsize usage epilog prog timeout
     buffering bufsize chunk_size chunksize buffer_size slots weakref_slot category deprecated since removed_in
@@ -51,7 +46,7 @@ HARMLESS_KEYWORDS = _words(
     """
 )
 """Keyword arguments that say what a test rarely should fix: texts, sizes of buffers, times, encodings by default."""
-HARMLESS_DECORATORS = _words(
+HARMLESS_DECORATORS = words(
     """
     wraps lru_cache cache override final overload runtime_checkable no_type_check deprecated dataclass_transform
     abstractmethod type_check_only coroutine typing.final
@@ -68,7 +63,7 @@ SIZES = re.compile(r"(?i)timeout|chunk_?size|buffer_?size|cache_?size|max_?size|
 NO_COVER = re.compile(rb"#.*\bpragma:?\s*no\s?cover|#\s*no\s?cover\b")
 PROSE_WORDS = 3
 """A text of so many words is written for people."""
-IMPORT_ERRORS = _words("ImportError ModuleNotFoundError")
+IMPORT_ERRORS = words("ImportError ModuleNotFoundError")
 
 
 def closed_nodes(module: Module) -> set[int]:

@@ -77,7 +77,7 @@ class _Bare(ast.NodeTransformer):
                 made += self.block(statement.orelse)
                 continue
             result = self.visit(statement)
-            made += [] if result is None else [result]
+            made += [result] if isinstance(result, ast.stmt) else []
         return made
 
     def _means_nothing(self, node: ast.stmt) -> bool:
@@ -117,7 +117,7 @@ class _Bare(ast.NodeTransformer):
                 setattr(node, name, self.visit(value))
         return node
 
-    def visit(self, node: ast.AST) -> ast.AST | None:  # type: ignore[override]
+    def visit(self, node: ast.AST) -> ast.AST | None:
         """One node, or what stands for it; None when nothing does."""
         if isinstance(node, Scope):
             return self._scope(node)

@@ -8,18 +8,26 @@ from collections.abc import Iterator
 
 from assay.core.variants.drafting import shown
 from assay.core.variants.harmless import is_warning
-from assay.core.variants.mutation import LOOSE, Mutation, operand, plain, replaced
+from assay.core.variants.mutation import Mutation, operand, plain, replaced
 from assay.core.variants.places import Place
-from assay.core.variants.source import Edit, Module, dotted
+from assay.core.variants.source import Edit, Module, dotted, words
 
-REFINING = frozenset(
-    ["strip", "lstrip", "rstrip", "lower", "upper", "casefold", "title", "capitalize", "swapcase", "copy", "replace", "expandtabs", "zfill", "ljust", "rjust", "center", "removeprefix", "removesuffix", "resolve", "absolute", "expanduser", "union", "intersection", "difference", "symmetric_difference", "translate", "normalize", "with_suffix"]
+REFINING = words(
+    """
+    strip lstrip rstrip lower upper casefold title capitalize swapcase copy replace expandtabs zfill ljust rjust
+    center removeprefix removesuffix resolve absolute expanduser union intersection difference symmetric_difference
+    translate normalize with_suffix
+    """
 )
 """Methods whose result is of the same kind as what they are called on."""
-REFINING_FUNCTIONS = frozenset(["sorted", "reversed", "abs", "set", "frozenset", "str", "int", "float", "round"])
-SYMMETRIC = frozenset(
-    ["max", "min", "gcd", "lcm", "isclose", "hypot", "add", "mul", "union", "intersection", "symmetric_difference", "isdisjoint", "and_", "or_", "xor", "eq", "ne", "print", "chain", "log", "debug", "info", "warning", "error"]
+REFINING_FUNCTIONS = words("sorted reversed abs set frozenset str int float round")
+SYMMETRIC = words(
+    """
+    max min gcd lcm isclose hypot add mul union intersection symmetric_difference isdisjoint and_ or_ xor eq ne
+    print chain log debug info warning error
+    """
 )
+"""Functions for which the order of two arguments often says nothing."""
 INDEX = re.compile(r"(?:^|_)(?:i|j|k|n|idx|index|pos|position|start|stop|end|offset|count|size|length|len|num)(?:_|$)")
 HUGE = 10**12
 
@@ -151,8 +159,7 @@ def subscript(module: Module, place: Place) -> Iterator[Mutation]:
 
 
 def _shifted(module: Module, node: ast.expr, by: str) -> Mutation:
-    source = operand(module, node) if isinstance(node, LOOSE) else module.of(node)
-    return replaced(module, node, f"{source} {by}", "off-by-one")
+    return replaced(module, node, f"{plain(module, node)} {by}", "off-by-one")
 
 
 def _is_index(node: ast.expr) -> bool:
@@ -162,12 +169,17 @@ def _is_index(node: ast.expr) -> bool:
 
 
 def call(module: Module, place: Place) -> Iterator[Mutation]:
-    """A call left out: a statement that is one, and a call that only refines what it is called on."""
+    """A call left out that is a statement of its own."""
     node = place.node
     if isinstance(node, ast.Expr):
         inner = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(inner, ast.Call) and not is_warning(inner):
             yield replaced(module, node, "pass", "call-dropped", f"{shown(module.of(node))} left out")
+
+
+def refining_call(module: Module, place: Place) -> Iterator[Mutation]:
+    """A call left out that only refines what it is called on."""
+    node = place.node
     if not isinstance(node, ast.Call) or isinstance(place.parent, ast.Expr | ast.Await):
         return
     what = f"{shown(module.of(node))} without the call"
@@ -176,12 +188,10 @@ def call(module: Module, place: Place) -> Iterator[Mutation]:
         if not isinstance(owner, ast.Constant) and dotted(owner) not in ("copy", "self", "super"):
             yield replaced(module, node, operand(module, owner), "call-dropped", what)
     elif isinstance(node.func, ast.Name) and node.func.id in REFINING_FUNCTIONS and node.args:
-        if not isinstance(node.args[0], ast.Starred | ast.GeneratorExp):
-            yield replaced(module, node, _whole(module, node.args[0]), "call-dropped", what)
+        inner = node.args[0]
+        text = "" if isinstance(inner, ast.Starred | ast.GeneratorExp) else operand(module, inner)
+        if text:
+            yield replaced(module, node, text, "call-dropped", what)
 
 
-def _whole(module: Module, node: ast.expr) -> str:
-    return plain(module, node) if isinstance(node, LOOSE) else operand(module, node)
-
-
-OPERATORS = (constant, returned, argument, subscript, call)
+OPERATORS = (constant, returned, argument, subscript, call, refining_call)

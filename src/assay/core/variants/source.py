@@ -147,7 +147,8 @@ def first_line(node: ast.AST) -> int:
 
 def last_line(node: ast.AST) -> int:
     """The last line of a node that has a position."""
-    return node.end_lineno  # type: ignore[attr-defined,no-any-return]
+    line: int = node.end_lineno  # type: ignore[attr-defined]
+    return line
 
 
 def dotted(node: ast.AST) -> str:
@@ -178,6 +179,11 @@ def body_lines(node: Scope) -> frozenset[int]:
     """Lines that run when a function is called: its own, without the header, docstring, and text around."""
     body = node.body[1:] if len(node.body) > 1 and is_text(node.body[0]) else node.body
     return frozenset(range(first_line(body[0]), last_line(body[-1]) + 1))
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text, for tables of names."""
+    return frozenset(text.split())
 
 
 def is_text(statement: ast.stmt) -> bool:
