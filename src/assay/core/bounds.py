@@ -30,6 +30,20 @@ def upper_bound(errors: int, trials: int, confidence: float = CONFIDENCE) -> flo
     return high
 
 
+def lower_bound(errors: int, trials: int, confidence: float = CONFIDENCE) -> float:
+    """The one-sided lower bound of a rate, the counterpart of `upper_bound`: 0.0 without errors or without trials."""
+    return 1.0 - upper_bound(trials - errors, trials, confidence) if errors else 0.0
+
+
+def interval(hits: int, trials: int, confidence: float = CONFIDENCE) -> tuple[float, float]:
+    """The two-sided interval of a rate after Clopper and Pearson: both ends exact, so that it may be wide.
+
+    Shares from 0 to 1; (0, 1) without trials. Raises ValueError for counts that cannot be.
+    """
+    one_side = (1.0 + confidence) / 2
+    return lower_bound(hits, trials, one_side), upper_bound(hits, trials, one_side)
+
+
 def _at_most(errors: int, trials: int, rate: float) -> float:
     """The probability of so many errors or fewer; summed as logarithms, since the terms may be tiny."""
     if rate >= 1.0:

@@ -32,6 +32,8 @@ class Variant:
     """Lines of `path`, as the reference change leaves it, that are touched: who runs them can notice."""
     function: str = ""
     """Dotted name of the function that holds the change, empty at the module's level."""
+    rank: int = 0
+    """How far from the heart of the change, 0 being the changed lines themselves; 1: what these call, and the like."""
 
 
 @dataclass(frozen=True, slots=True)
