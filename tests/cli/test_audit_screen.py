@@ -36,7 +36,7 @@ def test_an_author_sees_what_is_wrong_how_sure_that_is_and_what_to_do() -> None:
     assert "@@" not in text
     assert "→ take the answer out of the prompt and out of the environment" in text
     assert "(3 more)" in text
-    assert "not looked at: amplified: xdist" in text
+    assert "not looked at: amplified: load: not tried" in text
     assert "3 gates fail (alternatives, hidden-names, leaks)" in text
     assert "293 runs of tests in 1 min 23 s; 1 of 11 checks kept from an earlier audit; --all" in text
 
@@ -56,6 +56,12 @@ def test_everything_leaves_nothing_out() -> None:
     assert "more)" not in text
     assert "--all" not in text
     assert "…" not in text
+
+
+def test_what_passes_is_cut_only_where_findings_need_the_room() -> None:
+    assert "164 te…  earlier" in said(audits.troubled())[1]
+    quiet = audits.troubled().model_copy(update={"checks": audits.troubled().checks[:2]})
+    assert "at most 13.9% of runs deviate, with 95% con" in said(quiet)[2]
 
 
 def test_nothing_wrong_is_said_in_few_words() -> None:
@@ -156,12 +162,12 @@ def test_whatever_was_found_it_fits_and_cannot_steer_a_terminal(
     checks: list[CheckResult], task: str, columns: int
 ) -> None:
     run = AuditRun(task=task, task_digest="d", checks=tuple(checks))
-    for lines in (said(run, columns), said(run, columns, None)):
-        assert all(line.isprintable() for line in lines)
-        assert all(cell_len(line) <= columns for line in lines)
+    for shown in (said(run, columns), said(run, columns, None)):
+        assert all(line.isprintable() for line in shown)
+        assert all(cell_len(line) <= columns for line in shown)
     assert len(said(run, columns)) <= SCREEN_LINES + 6  # the table alone may take two lines a check
-    shown = finding_lines(run.checks, Room(columns, 20))
-    assert len(shown) <= 20
+    for lines in (0, 1, 20):
+        assert len(finding_lines(run.checks, Room(columns, lines))) <= lines
 
 
 @given(HOSTILE, st.integers(2, 60), st.integers(1, 4))

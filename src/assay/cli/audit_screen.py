@@ -56,6 +56,10 @@ class Room:
     columns: int = output.WIDTH
     lines: int | None = SCREEN_LINES
 
+    def without(self, lines: int) -> Room:
+        """What is left."""
+        return replace(self, lines=None if self.lines is None else max(self.lines - lines, 0))
+
     def most(self, lines: int) -> int | None:
         """So many lines, or any number."""
         return None if self.lines is None else lines
@@ -67,18 +71,20 @@ def screen(run: AuditRun, asked: Iterable[CheckId] = CHECK_IDS, room: Room | Non
     last = conclusion(run, asked, room)
     if run.failure is not None or run.complaint:
         return last
-    table = check_lines(run.checks, room)
     doubts = _doubts(run.checks, room)
-    taken = 1 + len(table) + len(last) + 1 + (len(doubts) + 1 if doubts else 0)
-    left = replace(room, lines=None if room.lines is None else room.lines - taken - 1)
-    found = finding_lines(run.checks, left)
+    taken = 1 + 2 + len(last) + (len(doubts) + 1 if doubts else 0)  # the task's name and blank lines
+    table = check_lines(run.checks, room)
+    found = finding_lines(run.checks, room.without(taken + len(table)))
+    longer = check_lines(run.checks, room, rows=2)
+    if len(finding_lines(run.checks, room.without(taken + len(longer)))) == len(found):
+        table = longer  # findings leave the room
     title = Line(output.cut(output.one_line(run.task), room.columns), "strong")
     blocks = [[title, *table], found, doubts, *proposal_lines(run.proposals), last]
     return [line for block in blocks if block for line in (*block, Line())][:-1]
 
 
-def check_lines(checks: Sequence[CheckResult], room: Room) -> list[Line]:
-    """One row a check. What fails or is unknown may take a second line."""
+def check_lines(checks: Sequence[CheckResult], room: Room, rows: int = 1) -> list[Line]:
+    """One row a check, of so many lines; what fails or is unknown may take two in any case."""
     spent = [words.seconds(result) for result in checks]
     word_width = max((len(words.FATES[words.fate(r)][1]) for r in checks), default=0)
     head = HEAD + word_width + 2
@@ -87,7 +93,7 @@ def check_lines(checks: Sequence[CheckResult], room: Room) -> list[Line]:
     for result, took in zip(checks, spent, strict=True):
         mark, word, tint = words.FATES[words.fate(result)]
         text = output.wrapped(
-            words.summary_of(result), columns, room.most(1 if words.fate(result) in ("pass", "note") else 2)
+            words.summary_of(result), columns, room.most(rows if words.fate(result) in ("pass", "note") else 2)
         )
         start = f"{mark} {result.check:<{ID_WIDTH}}  {word:<{word_width}}  "
         filled = start + text[0] + " " * max(room.columns - len(start) - _cells(text[0]) - len(took), 2) + took
@@ -170,7 +176,9 @@ def _one(shown: Shown, columns: int, room: Room) -> list[Line]:
     finding = shown.finding
     text = ": ".join(part for part in (words.place_of(finding), output.one_line(finding.what)) if part)
     lines = [Line(part) for part in output.wrapped(text, columns, room.most(2))]
-    for part in words.telling_lines(finding, shown.evidence) if room.lines else words.evidence_lines(finding):
+    for part in (
+        words.telling_lines(finding, shown.evidence) if room.lines is not None else words.evidence_lines(finding)
+    ):
         lines.append(Line(output.cut(f"    {part}", columns), "soft"))
     if finding.advice:
         lines += [Line(part) for part in _hanging("→ ", finding.advice, columns, room.most(2))]

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from assay.model.audit import AuditRun, CheckResult, Finding, Measure
 
 TAB = 4
+SHARES = ("share", "rate", "bound", "upper")
+"""How names of measures end that run from 0 to 1."""
+
 LOOKED_AT = 500
 """Lines of evidence among which the telling ones are looked for."""
 
@@ -58,14 +61,14 @@ def _amount(name: str, value: float) -> str:
         return output.size(round(value))
     if unit == "mib":
         return f"{value:,.0f} MiB"
-    return output.share(value) if unit in ("share", "rate", "bound") else f"{value:g}"
+    return output.share(value) if unit in SHARES else f"{value:g}"
 
 
 def interval_of(measure: Measure) -> str:
     """`55 to 80 %`, `at most 2.5 %`; empty when no interval was given."""
     if measure.low is None and measure.high is None:
         return ""
-    share = measure.name.endswith(("share", "rate", "bound")) or (measure.high is not None and measure.high <= 1)
+    share = measure.name.endswith(SHARES) or (measure.high is not None and measure.high <= 1)
     name = "share" if share else measure.name
     if measure.low is None or measure.high is None:
         return f"at most {_amount(name, measure.high)}" if measure.high is not None else _least(name, measure.low)
@@ -104,9 +107,8 @@ def _says(summary: str, measure: Measure) -> bool:
 
 def place_of(finding: Finding) -> str:
     """`path:line`, or what the finding is about; empty when its sentence says that already."""
-    if finding.path:
-        return output.one_line(f"{finding.path}:{finding.line}" if finding.line else finding.path)
-    return "" if finding.subject in finding.what else output.one_line(finding.subject)
+    place = f"{finding.path}:{finding.line}" if finding.path and finding.line else finding.path or finding.subject
+    return "" if place in finding.what else output.one_line(place)
 
 
 def evidence_lines(finding: Finding, most: int | None = None) -> list[str]:

@@ -109,7 +109,7 @@ def _print_audit(slug: str, line: EvidenceLine, everything: bool) -> None:
     proposals, _ = _understood(line.evidence, "proposals", Proposal)
     run = AuditRun(task=slug, task_digest=line.evidence.task_digest, checks=checks, proposals=proposals)
     room = audit_screen.Room(output.width() - 2, None if everything else AUDIT_LINES)
-    blocks = [audit_screen.check_lines(checks, room), audit_screen.finding_lines(checks, room)]
+    blocks = [audit_screen.check_lines(checks, room, rows=2), audit_screen.finding_lines(checks, room)]
     lines = [
         one.text
         for block in (*blocks, *audit_screen.proposal_lines(proposals))

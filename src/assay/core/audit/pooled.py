@@ -5,6 +5,7 @@ A task whose check is unknown, or was never reached, counts in no denominator; h
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,13 @@ from typing import Literal
 
 from assay.core.bounds import CONFIDENCE, upper_bound
 from assay.model.audit import CHECK_IDS, AuditRun, CheckId, CheckResult
+
+DEVIATING = "deviating_runs"
+"""The measure of `stability` that says how many of its runs (its count) did not end as they should."""
+
+FLIP = "flip"
+NO_CONDITIONS = {"unsteady": "under no condition every time", "together": "under several conditions together"}
+"""Kinds of findings of `amplified` that name no condition."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +95,14 @@ def pool(runs: Sequence[AuditRun], asked: Iterable[CheckId] = CHECK_IDS) -> list
 
 def _flakes(known: Sequence[CheckResult], tasks: int) -> list[Pooled]:
     """Tasks that flipped; and all runs taken together, which bound the rate much closer than those of one task."""
-    flips = [m for result in known for m in result.measures if m.name == "flips" and m.count]
-    runs = sum(m.count or 0 for m in flips)
-    flipped = sum(min(round(m.value), m.count or 0) for m in flips)
+    measured = [m for result in known for m in result.measures if m.name == DEVIATING and m.count]
+    runs = sum(m.count or 0 for m in measured)
+    deviating = sum(min(round(m.value), m.count or 0) for m in measured)
+    flipped = sum(any(finding.kind == FLIP for finding in result.findings) for result in known)
     unknown = tasks - len(known)
     return [
-        Pooled("stability", "flip", "a test that flips in plain runs", sum(map(_found, known)), len(known), unknown),
-        Pooled("stability", "flips-pooled", "flips, of all runs", flipped, runs, tasks - len(flips), "run"),
+        Pooled("stability", "flip", "a test that flips in plain runs", flipped, len(known), unknown),
+        Pooled("stability", "deviating-runs", "runs that deviate", deviating, runs, tasks - len(measured), "run"),
     ]
 
 
@@ -112,12 +121,17 @@ def _conditions(known: Sequence[CheckResult], tasks: int) -> list[Pooled]:
     hits = Counter(kind for result in known for kind in {finding.kind for finding in result.findings})
     for kind, number in sorted(hits.items(), key=lambda item: (-item[1], item[0])):
         tried = sum(_tried(result, kind) for result in known)
-        rows.append(Pooled("amplified", f"flips:{kind}", f"under {kind}", number, tried, tasks - tried))
+        what = NO_CONDITIONS.get(kind, f"under {kind}")
+        rows.append(Pooled("amplified", f"flips:{kind}", what, number, tried, tasks - tried))
     return rows
 
 
 def _tried(result: CheckResult, condition: str) -> bool:
-    """Whether a condition could be tried: it flipped something, or is not among what could not be looked at."""
+    """Whether a condition could be tried: it flipped something, or is not named by what could not be looked at.
+
+    What could not be looked at begins with the condition or its kind: `clock: why`, `order-reversed, the base: why`.
+    """
     if any(finding.kind == condition for finding in result.findings):
         return True
-    return not any(condition in why for why in result.unknown)
+    named = {word for why in result.unknown for word in re.split(r"[\s,+]+", why.partition(":")[0])}
+    return not any(condition == word or condition.startswith(f"{word}-") for word in named if word)
