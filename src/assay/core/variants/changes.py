@@ -44,7 +44,7 @@ class Hunk:
     new: tuple[int, int]
 
 
-@dataclass(slots=True)
+@dataclass
 class GoldFile:
     """A file of the reference change that holds Python."""
 

@@ -23,9 +23,10 @@ from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
 from assay.model.task import Task
-from assay.stages.audit import amplified, cost, hackability, stability
+from assay.stages.audit import amplified, collateral, cost, hackability, stability
 from assay.stages.audit.ground import Ground, Tally
 from assay.stages.audit.memo import Memo
+from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
 from assay.stages.judging import prepare
 from assay.stages.toolbox import Toolbox, cost_of
@@ -57,7 +58,8 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     complaint = ground.applied.problem or ground.prepared.pool.broken
     if complaint:
         return run.model_copy(update={"complaint": f"the reference change does not resolve the task: {complaint}"})
-    audit = Audit(ground, Trials(ground), Memo(tools.store, fresh=wish.fresh))
+    trials, memo = Trials(ground), Memo(tools.store, fresh=wish.fresh)
+    audit = Audit(ground, trials, memo, Variants(ground, trials, memo))
     checks = [await audit.make(check) for check in CHECK_IDS if check in (wish.only or CHECK_IDS)]
     run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": round(anyio.current_time() - began, 3)})
     await _write_evidence(path, run, wish, tools)
@@ -79,6 +81,7 @@ class Audit:
     ground: Ground
     trials: Trials
     memo: Memo
+    variants: Variants
 
     async def make(self, check: CheckId) -> CheckResult:
         """One check's result, with its cost in the ledger."""
@@ -123,6 +126,13 @@ class Audit:
             ),
             "cost": (self.ground.code_digest, cost.check),
         }
+        builders: dict[CheckId, Callable[[], Awaitable[CheckResult]]] = {
+            "ablation": self.variants.ablation,
+            "mutants": self.variants.mutants,
+            "collateral": lambda: collateral.check(self.ground, self.trials, self.variants.accepted),
+        }
+        if check in builders:
+            return await builders[check]()
         if check in own:
             key, function = own[check]
             result, remembered = await self.memo.get(

@@ -8,6 +8,7 @@ A job that took its interpreter along is tried once more alone; then its fate is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -30,6 +31,8 @@ WIDE = 2
 """Interpreters at work at a time; the runner's slots may allow fewer."""
 MIN_SECONDS, PATIENCE = 5.0, 4.0
 """A variant that takes so many times as long as the reference change does not end: it is noticed."""
+CHUNK_SECONDS = 20.0
+"""Between two looks at the clock, if every variant took as long as the reference change."""
 SCOUT = "scout"
 
 
@@ -190,14 +193,22 @@ class Trials:
         async with ground.tools.layers.temporary({**ground.changed, **job.files}) as layer:
             return await ground.run(layer, files=job.test_files)
 
-    async def try_all(self, variants: Sequence[Variant], *, stop_early: bool = True) -> list[Trial]:
-        """The fate of every variant, in order: `rejected` by the first listed test that does not pass."""
-        known = await self.known()
-        jobs = [self._job(variant, known, stop_early=stop_early) for variant in variants]
-        runs = await self.run(jobs)
-        return [self._trial(variant, runs[variant.key]) for variant in variants]
+    async def try_all(self, variants: Sequence[Variant], *, seconds: float = math.inf) -> list[Trial]:
+        """The fate of every variant, in order: `rejected` by the first listed test that does not pass. None of those
+        that were not begun within the time.
+        """
+        known, deadline = await self.known(), anyio.current_time() + seconds
+        size = WIDE * max(1, min(BATCH, int(CHUNK_SECONDS / max(known.seconds, 0.01))))
+        found: list[Trial] = []
+        for first in range(0, len(variants), size):
+            if anyio.current_time() > deadline:
+                break
+            chunk = variants[first : first + size]
+            runs = await self.run([self._job(variant, known) for variant in chunk])
+            found += [self._trial(variant, runs[variant.key]) for variant in chunk]
+        return found
 
-    def _job(self, variant: Variant, known: Known, *, stop_early: bool) -> WarmJob:
+    def _job(self, variant: Variant, known: Known) -> WarmJob:
         ground = self._ground
         first = [t for t in known.tests_of(variant.path, variant.lines) if t in set(ground.counted)]
         tests = tuple(dict.fromkeys([*first, *ground.task.assay.fail_to_pass, *ground.task.assay.pass_to_pass]))
@@ -206,7 +217,7 @@ class Trials:
             files=variant.files,
             test_files=ground.task.assay.test_files,
             tests=tests if not known.cannot else (),
-            stop_early=stop_early,
+            stop_early=True,
             wall_seconds=max(MIN_SECONDS, PATIENCE * known.seconds),
             memory_mib=ground.task.assay.limits.memory_mib,
         )
