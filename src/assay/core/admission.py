@@ -55,7 +55,7 @@ def admit(base_runs: Sequence[TestReport], gold_runs: Sequence[TestReport], judg
     stable = [n for n in names if n not in set(quarantined)]
     passing = [n for n in stable if gold_of[n] == {Status.PASSED}]
     failing_before = [n for n in passing if base_of[n] <= FAILING]
-    causes = {n: judgement.cause_of(_base_outcome(base_runs[0], n)) for n in failing_before}
+    causes = {n: judgement.cause_of(outcome_of(base_runs[0], n)) for n in failing_before}
     fail_to_pass = tuple(n for n in failing_before if judgement.acceptable(causes[n]))
     pass_to_pass = tuple(n for n in passing if base_of[n] == {Status.PASSED})
     counted = {*fail_to_pass, *pass_to_pass, *quarantined}
@@ -143,7 +143,8 @@ def _base_status(run: TestReport, name: str) -> Status:
     return status
 
 
-def _base_outcome(run: TestReport, name: str) -> TestOutcome:
+def outcome_of(run: TestReport, name: str) -> TestOutcome:
+    """A test's end; of one whose file could not be collected, the file's; MISSING when nothing was said of it."""
     return run.outcomes.get(name) or run.uncollected.get(_file_of(name)) or TestOutcome(Status.MISSING)
 
 

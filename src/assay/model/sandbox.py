@@ -54,6 +54,12 @@ class SandboxSpec:
     hidden: tuple[str, ...] = ()
     """Places inside read-only mounts or the system that must look empty."""
     limits: Limits = field(default_factory=Limits)
+    uid: int | None = None
+    """The user and group that commands have inside, above 0; None for the adapter's own. An adapter that cannot give
+    another one raises SandboxError."""
+    read_only_home: bool = False
+    """The home is there, empty, and nothing can be written to it. An adapter that cannot do that raises
+    SandboxError."""
     label: str = ""
     """The run this belongs to; the reaper collects by it."""
 

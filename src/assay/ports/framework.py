@@ -33,6 +33,12 @@ class Selection:
     """Limit for one test."""
     hidden: Hidden = field(default_factory=dict)
     """The task's hidden tests, for a framework that keeps some of them outside the sandbox."""
+    order: str = ""
+    """Empty: as the framework has it. `reversed`, or `random:SEED`: over all tests of all files."""
+    workers: int = 0
+    """Further processes that share the tests, for a framework and an environment that can do that."""
+    shifted_clock: bool = False
+    """The clock is shifted from outside, and the framework mends what that breaks in its own interpreter."""
 
 
 @dataclass(frozen=True, slots=True)

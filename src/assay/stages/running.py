@@ -59,8 +59,17 @@ class Conditions:
     """Added to the environment's own, and over them."""
     launcher: tuple[str, ...] = ()
     """A program and its arguments that start the command instead."""
-    hidden: tuple[str, ...] = ()
-    """Places that are empty and read-only."""
+    uid: int | None = None
+    """Another user inside."""
+    read_only_home: bool = False
+    order: str = ""
+    """As in a Selection."""
+    workers: int = 0
+    """As in a Selection."""
+    shifted_clock: bool = False
+    """As in a Selection."""
+    patience: float = 1.0
+    """How many times as long as usual a run, and a test, may take."""
 
 
 NORMAL = Conditions()
@@ -110,7 +119,7 @@ class Runner:
         """Run tests over these layers (topmost first). Raises SandboxError, or VerifierError when the framework
         itself is not there; whatever the code under test does is a value.
         """
-        plan = self.framework.plan(environment, selection)
+        plan = self.framework.plan(environment, _under(conditions, selection))
         spec = SandboxSpec(
             mounts=(
                 *host_mounts(environment),
@@ -120,8 +129,10 @@ class Runner:
             ),
             workdir=REPO_ROOT,
             env=(*environment.variables, *conditions.variables),
-            hidden=(*environment.hidden, *conditions.hidden),
-            limits=limits,
+            hidden=environment.hidden,
+            limits=_patient(limits, conditions.patience),
+            uid=conditions.uid,
+            read_only_home=conditions.read_only_home,
             label=self.label,
         )
         async with self.slots or nullcontext(), self.sandbox.open(spec) as session:
@@ -138,6 +149,22 @@ class Runner:
             )
         report = replace(self.framework.report(plan, result, structured), stopped=result.stopped or "")
         return TestRun(report, result.usage)
+
+
+def _under(conditions: Conditions, selection: Selection) -> Selection:
+    """The selection as these conditions want it."""
+    return replace(
+        selection,
+        order=conditions.order,
+        workers=conditions.workers,
+        shifted_clock=conditions.shifted_clock,
+        test_seconds=selection.test_seconds * conditions.patience,
+    )
+
+
+def _patient(limits: Limits, patience: float) -> Limits:
+    times = {name: patience * getattr(limits, name) for name in ("wall_seconds", "cpu_seconds")}
+    return limits.model_copy(update=times)
 
 
 def host_mounts(environment: Environment) -> tuple[Mount, ...]:

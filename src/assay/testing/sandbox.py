@@ -31,6 +31,7 @@ from assay.testing.sandbox_memory import Disk, File, Link, Stopped
 
 KNOWN_FAILURES: Mapping[str, str] = {}
 HOME = "/home/sandbox"
+INSIDE_UID = 1000
 PATH = "/usr/bin:/bin"
 
 
@@ -45,6 +46,7 @@ class FakeRun:
         self.cwd = command.workdir or spec.workdir
         self.stdin = command.stdin
         self.limits = spec.limits
+        self.uid = INSIDE_UID if spec.uid is None else spec.uid
         self.disk = disk
         self.stdout = b""
         self.stderr = b""
@@ -122,7 +124,7 @@ class FakeSession:
         self._spec = spec
         self._programs = programs
         self._lock = anyio.Lock()
-        self._disk = Disk(spec, HOME)
+        self._disk = Disk(spec, dict(spec.env).get("HOME", HOME))
 
     async def exec(self, command: Command) -> ExecResult:
         """Run one command; see the port."""

@@ -260,6 +260,27 @@ async def there_are_no_privileges(kit: Kit) -> None:
         expect(all(int(word, 16) == 0 for word in done.value(1)), f"capabilities: {done.value(1)}")
 
 
+@check
+async def a_command_has_the_user_that_was_asked_for(kit: Kit) -> None:
+    async with kit.session(uid=54321) as probe:
+        done = await probe.steps(["uid"], ["write", "new", "x"], ["write", "a.txt", "x"], ["write", "/tmp/new", "x"])
+        expect(done.value(0) == 54321, f"user {done.value(0)}")
+        refused = [index for index in (1, 2, 3) if done.error(index)]
+        expect(not refused, f"this user may not write: {refused}")
+        expect({"new", "a.txt"} <= set(await probe.changes()), "its changes are not seen")
+
+
+@check
+async def a_home_can_be_made_read_only(kit: Kit) -> None:
+    for more in ({}, {"env": (("HOME", "/home/elsewhere"),)}):
+        async with kit.session(read_only_home=True, **more) as probe:
+            home = (await probe.steps(["env"])).value()["HOME"]
+            done = await probe.steps(["list", home], ["write", f"{home}/new", "x"], ["write", "/tmp/new", "x"])
+            expect(done.value(0) == [], f"the home holds {done.value(0)}")
+            expect(done.error(1) == "EROFS", f"writing to the home gave {done.error(1)}")
+            expect(done.error(2) is None, "/tmp is read-only too")
+
+
 @harmful
 async def the_system_cannot_be_changed(kit: Kit) -> None:
     async with kit.session() as probe:

@@ -76,6 +76,7 @@ class Disk:
     def __init__(self, spec: SandboxSpec, home: str) -> None:
         self._spec = spec
         self._temporary = ("/tmp", "/dev/shm", home)
+        self._read_only = (home,) if spec.read_only_home else ()
         self._nodes: dict[str, Node] = {"/": Folder()}
         self._unloaded: dict[str, Mount] = {}
         for path in (*SYSTEM_FOLDERS, *self._temporary):
@@ -148,7 +149,9 @@ class Disk:
         covering = [mount for mount in self._spec.mounts if is_below(path, mount.target)]
         if covering:
             return max(covering, key=lambda mount: len(mount.target)).writable
-        return any(is_below(path, place) and path != place for place in self._temporary)
+        return any(
+            is_below(path, place) and path != place and place not in self._read_only for place in self._temporary
+        )
 
     def put(self, path: str, node: Node) -> None:
         """Make a new node."""

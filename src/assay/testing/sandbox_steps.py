@@ -162,7 +162,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "fill": lambda run, path, mib: _store(run, path, b"y" * (mib * MIB)),
     "fill_many": _fill_many,
     "truncate": lambda run, path, size: _store(run, path, b"", size),
-    "uid": lambda run: 1000,
+    "uid": lambda run: run.uid,
     "deep": _deep,
     "processes": lambda run: run.tasks,
     "caps": lambda run: ["0" * 16] * 5,

@@ -7,6 +7,7 @@ outcome inside that could be forged, so these tests need no twins: whoever gives
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -85,6 +86,7 @@ class CasesFramework:
         files = {path: _read(path, selection.hidden) for path in selection.files or _files(selection.ids)}
         if selection.ids:
             files = _chosen(files, selection.ids)
+        files = _ordered(files, selection.order)
         command = Command(
             argv=(environment.python, "-I", "-S", f"{DRIVER_ROOT}/assay_cases.py"),
             workdir=REPO_ROOT,
@@ -143,6 +145,23 @@ def _chosen(files: Mapping[str, CaseFile], ids: Sequence[str]) -> dict[str, Case
         for path, file in files.items()
     }
     return {path: file for path, file in kept.items() if file.case}
+
+
+def _ordered(files: dict[str, CaseFile], order: str) -> dict[str, CaseFile]:
+    """The files and the cases of each, as `Selection.order` asks for; a file is one conversation and stays together."""
+    kind, _, seed = order.partition(":")
+
+    def rank(place: int, name: str) -> tuple[int, bytes]:
+        if kind == "random":
+            return 0, hashlib.sha256(f"{seed} {name}".encode()).digest()
+        return (-place if kind == "reversed" else place), b""
+
+    def inner(path: str, file: CaseFile) -> CaseFile:
+        places = sorted(range(len(file.case)), key=lambda place: rank(place, f"{path}::{file.case[place].name}"))
+        return file.model_copy(update={"case": tuple(file.case[place] for place in places)})
+
+    paths = [path for _, path in sorted(enumerate(files), key=lambda item: rank(*item))]
+    return {path: inner(path, files[path]) for path in paths}
 
 
 class _Account:

@@ -138,13 +138,15 @@ class PytestFramework:
     def plan(self, environment: Environment, selection: Selection) -> Plan:
         """Run from the repository's root, with the project's configuration but not its reporting."""
         locked = {re.split(r"[=<>!~ \[;@]", line, maxsplit=1)[0].lower() for line in environment.recipe.lock}
-        extra = [option for name, options in OPTIONS_BY_PLUGIN.items() if name in locked for option in options]
+        by_plugin = OPTIONS_BY_PLUGIN | ({"pytest-xdist": (f"-n{selection.workers}",)} if selection.workers else {})
+        extra = [option for name, options in by_plugin.items() if name in locked for option in options]
+        own, asked = _own_plugins(selection)
         targets = selection.ids or selection.files
         path = ":".join(filter(None, (PLUGIN_ROOT, dict(environment.variables).get("PYTHONPATH", ""))))
         command = Command(
             argv=(
                 environment.python,
-                *("-m", "pytest", "-p", "assay_report", "-p", "no:cacheprovider"),
+                *("-m", "pytest", "-p", "assay_report", *own, "-p", "no:cacheprovider"),
                 f"--junitxml={OUT_ROOT}/{REPORT_FILE}",
                 # Rendering a traceback parses the whole file again: ten times the cost of a failing test itself.
                 *("-o", "junit_family=xunit1", "--color=no", "--tb=no", "--maxfail=0"),
@@ -152,7 +154,7 @@ class PytestFramework:
                 *extra,
                 *targets,
             ),
-            env=(("PYTHONPATH", path), ("ASSAY_TEST_SECONDS", f"{selection.test_seconds:g}")),
+            env=(("PYTHONPATH", path), ("ASSAY_TEST_SECONDS", f"{selection.test_seconds:g}"), *asked),
             workdir=REPO_ROOT,
             channel=True,
         )
@@ -191,6 +193,17 @@ class PytestFramework:
             problems=tuple(problems),
             exit_status=result.exit_status,
         )
+
+
+def _own_plugins(selection: Selection) -> tuple[list[str], list[tuple[str, str]]]:
+    """Options and variables for what verdicts never ask for: their runs stay what they are."""
+    names = {
+        "assay_clock": selection.shifted_clock,
+        "assay_order": bool(selection.order),
+        "assay_workers": bool(selection.workers),
+    }
+    options = [word for name, wanted in names.items() if wanted for word in ("-p", name)]
+    return options, [("ASSAY_ORDER", selection.order)] if selection.order else []
 
 
 def _did_not_start(plan: Plan, result: ExecResult) -> TestReport:

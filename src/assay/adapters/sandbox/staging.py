@@ -134,18 +134,20 @@ def bwrap_arguments(spec: SandboxSpec, stage: Stage, system: Sequence[str], stat
     """Bubblewrap's own arguments, up to the command."""
     size = str(spec.limits.disk_mib * MIB)
     home = dict(spec.env).get("HOME", HOME)
+    uid = str(INSIDE_UID if spec.uid is None else spec.uid)
     return [
         "bwrap",
         *("--unshare-user", "--unshare-ipc", "--unshare-pid", "--unshare-uts", "--unshare-cgroup-try"),
         *(["--unshare-net"] if spec.network == "none" else []),
         *("--disable-userns", "--as-pid-1", "--die-with-parent", "--new-session", "--cap-drop", "ALL"),
         *("--clearenv", "--setenv", "PATH", PATH, "--setenv", "HOME", home),
-        *("--uid", str(INSIDE_UID), "--gid", str(INSIDE_UID), "--hostname", HOST_NAME),
+        *("--uid", uid, "--gid", uid, "--hostname", HOST_NAME),
         *("--json-status-fd", str(status_fd)),
         *system,
         *("--ro-bind", f"{stage.place}/etc", "/etc"),
         *("--proc", "/proc", "--dev", "/dev", "--size", size, "--perms", "1777", "--tmpfs", "/dev/shm"),
         *("--size", size, "--perms", "1777", "--tmpfs", "/tmp", "--size", size, "--tmpfs", home),
         *stage.binds,
+        *(("--remount-ro", home) if spec.read_only_home else ()),
         *("--remount-ro", "/proc", "--remount-ro", "/dev", "--remount-ro", "/"),
     ]

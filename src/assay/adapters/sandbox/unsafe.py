@@ -28,6 +28,7 @@ from assay.ports.sandbox import Finding, Session
 MORE_THAN_ANY_DISK = 1 << 62
 PATH = "/usr/local/bin:/usr/bin:/bin"
 NO_ISOLATION = "nothing is isolated: the command sees and may do what the user may"
+NO_OTHER_USER = "commands have the user that runs assay, and a home of their own that they may write to"
 NO_TARGET = "a mount's target does not exist as a path"
 NO_LIMITS = "only wall time and output are limited"
 ESCAPES = "a daemon that leaves its session is not found again"
@@ -50,6 +51,7 @@ KNOWN_FAILURES: Mapping[str, str] = {
         ),
         NO_ISOLATION,
     ),
+    **dict.fromkeys(("a_command_has_the_user_that_was_asked_for", "a_home_can_be_made_read_only"), NO_OTHER_USER),
     **dict.fromkeys(
         (
             "deep_nesting_breaks_nothing",
@@ -222,6 +224,8 @@ class UnsafeSandbox:
     @asynccontextmanager
     async def open(self, spec: SandboxSpec) -> AsyncIterator[Session]:
         """Open a session; see the port."""
+        if spec.uid is not None or spec.read_only_home:
+            raise SandboxError(f"impossible without a sandbox: {NO_OTHER_USER}", hint="use bubblewrap")
         folder = sessions.create(self._state, sessions.owner_now(spec.label))
         sessions.remember(folder)
         try:
