@@ -49,7 +49,8 @@ class Trial:
     tests: frozenset[str]
     """The tests of the task's lists that it was to run."""
     flipped: Mapping[str, TestOutcome] = field(default_factory=dict)
-    """What did not end as it should, by test; by file where the file could not be collected."""
+    """What did not end as it should, by test; by file where the file could not be collected, and by function where
+    an id was not seen again."""
     whole: str = ""
     """Why the run as a whole came to nothing."""
 
@@ -81,13 +82,20 @@ def read(
     for test_id in counted if not whole else ():
         outcome = outcome_of(report, test_id)
         if test_id in tests and (outcome.status is Status.PASSED) == is_base:
-            path = test_id.partition("::")[0]
-            flipped[path if path in report.uncollected and test_id not in report.outcomes else test_id] = outcome
+            flipped[_subject(report, test_id)] = outcome
     if whole and ids is not None:
         flipped, whole = dict.fromkeys(ids, TestOutcome(Status.MISSING, message=whole)), ""
     elif not is_base and not whole and not flipped and not report.complete:
         whole = "; ".join(map(str, report.problems)) or "the run is incomplete"
     return Trial(side, tuple(names), tests, flipped, whole)
+
+
+def _subject(report: TestReport, test_id: str) -> str:
+    """What flipped when this test did: the file that could not be collected, or the function whose ids are new."""
+    if test_id in report.outcomes:
+        return test_id
+    path = test_id.partition("::")[0]
+    return path if path in report.uncollected else test_id.partition("[")[0]
 
 
 def _whole(report: TestReport, tests: frozenset[str]) -> str:
@@ -142,7 +150,9 @@ def _of_side(side: Side, trials: Sequence[Trial], hints: Mapping[str, str]) -> I
 
 def _concerns(trial: Trial, subject: str) -> bool:
     """Whether a trial could have shown this subject to flip."""
-    return subject in trial.subjects or subject in trial.tests or not subject or "::" not in subject
+    if trial.names == (ALONE,):
+        return subject in trial.subjects or subject in trial.tests
+    return True
 
 
 @dataclass(frozen=True, slots=True)
