@@ -90,6 +90,7 @@ def test_what_only_several_conditions_do_together() -> None:
     trials = [*[trial("c1", "c2", red=(OLD,))] * 2, trial("c1"), trial("c2")]
     assert kinds(*trials) == [("together", OLD)]
     assert len(unexplained(trials)) == 2
+    assert kinds(*[trial("c1", "c2", red=(OLD,))] * 2, *[trial("c2", red=(OLD,))] * 2, trial("c1")) == [("c2", OLD)]
     assert unexplained([*trials, trial("c2", red=(OLD,))]) == []
 
 
@@ -144,6 +145,8 @@ def test_a_sample_and_its_rest_are_the_whole(numbers: list[int], count: int) -> 
     chosen, left = sample(names, count)
     assert len(chosen) == min(count, len(names))
     assert sorted(chosen + left) == sorted(names)
+    wanted = set(names[-3:])
+    assert len(wanted & set(sample(names, count, wanted)[0])) == min(count, len(wanted))
 
 
 @pytest.mark.parametrize(

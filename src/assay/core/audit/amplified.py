@@ -9,7 +9,7 @@ test fails elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Literal, TypeVar
@@ -183,9 +183,11 @@ def _of_subject(subject: str, seen: Sequence[_Seen], hints: Mapping[str, str]) -
     always = {names: found for names, found in by_names.items() if len(found) > 1 and all(one.fails for one in found)}
     if (STILL,) in always:
         # Whatever else was tried with it was tried under this one too.
-        always = {names: found for names, found in always.items() if names == (STILL,)}
         yield _finding(subject, STILL, always[STILL,], hints)
         return
+    singles = {names[0] for names in always if len(names) == 1}
+    # What a condition does by itself, it does in company too.
+    always = {names: found for names, found in always.items() if len(names) == 1 or not singles & set(names)}
     blamed = {name for names in always for name in names}
     elsewhere = [one for one in seen if not blamed & set(one.trial.names)]
     rate = sum(one.fails for one in elsewhere) / len(elsewhere) if elsewhere else 0.0
@@ -242,13 +244,17 @@ def functions(ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(own) for name, own in found.items()}
 
 
-def sample(names: Sequence[str], count: int) -> tuple[list[str], list[str]]:
-    """At most so many of these, evenly from the first to the last, and those that are left out."""
-    if len(names) <= count:
-        return list(names), []
-    places = {round(i * (len(names) - 1) / (count - 1)) for i in range(count)} if count > 1 else set(range(count))
-    chosen = [name for place, name in enumerate(names) if place in places]
-    return chosen, [name for place, name in enumerate(names) if place not in places]
+def sample(names: Sequence[str], count: int, first: Container[str] = ()) -> tuple[list[str], list[str]]:
+    """At most so many of these, and those that are left out: `first` before others, evenly from one end to the other."""
+    chosen = {name for name in _evenly([name for name in names if name in first], count)}
+    chosen |= set(_evenly([name for name in names if name not in first], count - len(chosen)))
+    return [name for name in names if name in chosen], [name for name in names if name not in chosen]
+
+
+def _evenly(names: Sequence[str], count: int) -> list[str]:
+    if len(names) <= count or count < 2:
+        return list(names[: max(0, count)])
+    return [names[place] for place in sorted({round(i * (len(names) - 1) / (count - 1)) for i in range(count)})]
 
 
 CONFIGURATION = re.compile(r"(?:^|/)(?:tox\.ini|setup\.cfg|pyproject\.toml|\.?pytest\.(?:ini|toml)|noxfile\.py)$")
