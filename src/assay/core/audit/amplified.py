@@ -245,8 +245,8 @@ def functions(ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
 
 
 def sample(names: Sequence[str], count: int, first: Container[str] = ()) -> tuple[list[str], list[str]]:
-    """At most so many of these, and those that are left out: `first` before others, evenly from one end to the other."""
-    chosen = {name for name in _evenly([name for name in names if name in first], count)}
+    """At most so many of these, and those left out: `first` before the others, evenly from one end to the other."""
+    chosen = set(_evenly([name for name in names if name in first], count))
     chosen |= set(_evenly([name for name in names if name not in first], count - len(chosen)))
     return [name for name in names if name in chosen], [name for name in names if name not in chosen]
 
