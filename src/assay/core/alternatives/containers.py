@@ -6,7 +6,6 @@ import ast
 from collections.abc import Collection, Iterator
 
 from assay.core.alternatives.change import Change
-from assay.core.alternatives.inlining import rebound
 from assay.core.alternatives.renaming import PRIVATE
 from assay.core.alternatives.scopes import own_nodes, scopes_of
 from assay.core.alternatives.source import Edit, Rewrite, Source
@@ -56,7 +55,7 @@ def constants(source: Source, change: Change) -> Iterator[Rewrite]:
 
 def _other_set(source: Source, value: ast.expr) -> str:
     """A set as a frozenset and the reverse; empty when it is neither."""
-    if {"set", "frozenset"} & rebound(source.tree):
+    if {"set", "frozenset"} & source.bound_names:
         return ""
     match value:
         case ast.Set():

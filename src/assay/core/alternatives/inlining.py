@@ -131,24 +131,8 @@ def is_builtin_call(node: ast.expr, names: frozenset[str], source: Source) -> bo
     """Whether an expression calls one of these builtin functions, none of which the file has another one of."""
     match node:
         case ast.Call(func=ast.Name(id=name)) if name in names:
-            return name not in rebound(source.tree)
+            return name not in source.bound_names
     return False
-
-
-def rebound(tree: ast.Module) -> set[str]:
-    """Names that a module binds anywhere; whatever a star import brings cannot be known, so that it binds all."""
-    names = set[str]()
-    for node in ast.walk(tree):
-        match node:
-            case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
-                names.add(name)
-            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
-                names.add(name)
-            case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
-                names |= {a.asname or a.name for a in aliases}
-                if any(a.name == "*" for a in aliases):
-                    names |= QUIET_CALLS | YES_OR_NO | {"list", "dict", "set", "tuple", "frozenset"}
-    return names
 
 
 def is_yes_or_no(test: ast.expr, source: Source) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from types import CodeType
 
@@ -14,7 +15,7 @@ from assay.core.alternatives.inlining import extract, inline
 from assay.core.alternatives.messages import docstrings, messages
 from assay.core.alternatives.ordering import reorder_functions, reorder_statements
 from assay.core.alternatives.renaming import rename_attributes, rename_helpers, rename_locals
-from assay.core.alternatives.source import Rewrite, Source, compiled, same_code, write_source
+from assay.core.alternatives.source import Rewrite, Source, compiled, listed, same_code, write_source
 from assay.core.alternatives.spelling import empty_containers, equalities, formats
 from assay.model.tree import FileState
 from assay.model.variant import Variant
@@ -41,6 +42,10 @@ RULES: tuple[Rule, ...] = (
     rename_locals,
 )
 """What tests are most likely to depend on comes first."""
+TELLING = listed("message warning-text rename-helper rename-attribute constant-container container docstring")
+"""Kinds of which every place may be tested by somebody."""
+PER_KIND = 3
+"""So many rewrites of any other kind say what there is to say."""
 LIMIT = 24
 """Rewrites of one task, without another wish."""
 
@@ -58,13 +63,15 @@ def alternatives(change: Change, limit: int = LIMIT) -> tuple[Variant, ...]:
     queues = [iter(sorted(found, key=lambda pair: _lot(*pair))) for found in kinds.values()]
     chosen: dict[str, Variant] = {}
     codes = {source.path: compiled(source.text, source.path) for source in change.sources}
+    drawn = Counter[str]()
     while queues and len(chosen) < limit:
         for queue in list(queues):
             variant = _next(queue, change.gold, codes, chosen)
-            if variant is None:
+            if variant is None or (variant.kind not in TELLING and drawn[variant.kind] == PER_KIND):
                 queues.remove(queue)
             elif len(chosen) < limit:
                 chosen[variant.key] = variant
+                drawn[variant.kind] += 1
     return tuple(chosen.values())
 
 

@@ -21,7 +21,7 @@ STOP = listed(
     "can cannot could have has had will would if than when while but only any all you your use using does do did"
 )
 QUOTED = re.compile(r"[`'\"“‘]([^`'\"”’\n]{1,60})[`'\"”’]")
-NAME = re.compile(r"[^\W\d_]*_\w+|\w+\(\)|--[\w-]+|[a-z]+[A-Z]\w*|\w+(?:\.\w+)+")
+NAME = re.compile(r"[^\W\d_]*_\w+|(?:\w+\.)*\w+\(\)|--[\w-]+|[a-z]+[A-Z]\w*|\w+(?:\.\w+)+")
 """Words that are no words of English: names with underscores, dots or capitals inside, options."""
 PLAIN = re.compile(r"[\w .,:()<>=+*/-]*")
 READS_DOCSTRINGS = ("__doc__", "getdoc", "docopt", "click", "typer", "cleandoc", "doctest", "yacc")
@@ -94,7 +94,7 @@ def _kept(said: str, change: Change, scope: Scope) -> list[str]:
     """What a reader of the prompt may well put into the text: words of the prompt, names, whatever is quoted."""
     known = set(change.prompt_words) - STOP
     names = {a.arg for a in parameters_of(scope.node)} | {part.lower() for part in scope.dotted.split(".")}
-    quoted = {part for part in QUOTED.findall(said) if PLAIN.fullmatch(part) and len(part.split()) < 4}
+    quoted = {part for part in QUOTED.findall(said) if PLAIN.fullmatch(part) and words(part) and len(part.split()) < 4}
     written = [w for w in re.findall(r"[\w.()-]*\w[\w.()-]*", said) if PLAIN.fullmatch(w)]
     kept = [w.strip(".,()") for w in written if w.strip(".,()").lower() in known | names or NAME.fullmatch(w)]
     return list(dict.fromkeys([*sorted(quoted), *(word for word in kept if word)]))

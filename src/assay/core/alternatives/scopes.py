@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from assay.core.alternatives.source import Source, listed
 from assay.core.syntax import Function
@@ -62,9 +63,10 @@ class Scope:
         return self.is_local(name) and name not in self.inner_names
 
 
-def scopes_of(source: Source) -> list[Scope]:
+@lru_cache(maxsize=32)
+def scopes_of(source: Source) -> tuple[Scope, ...]:
     """All functions of a file, outermost first."""
-    return list(_functions(source.tree.body, "", None))
+    return tuple(_functions(source.tree.body, "", None))
 
 
 def _functions(body: list[ast.stmt], prefix: str, owner: ast.ClassDef | None) -> Iterator[Scope]:

@@ -7,6 +7,7 @@ interpreter would print differently cannot come in.
 from __future__ import annotations
 
 import ast
+import builtins
 import difflib
 import io
 import re
@@ -15,6 +16,7 @@ import warnings
 from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from types import CodeType
 
 from assay.core.syntax import decode, parse
@@ -67,6 +69,23 @@ class Source:
         for line in self.lines:
             self._starts.append(self._starts[-1] + len(line) + 1)
         self.strings = _lines_inside_strings(tree)
+
+    @cached_property
+    def bound_names(self) -> frozenset[str]:
+        """All names that the file gives a value anywhere; after a star import nobody knows, so that builtin functions
+        are among them.
+        """
+        names = set[str]()
+        for node in ast.walk(self.tree):
+            match node:
+                case ast.Name(id=name, ctx=ast.Store() | ast.Del()) | ast.arg(arg=name):
+                    names.add(name)
+                case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                    names.add(name)
+                case ast.Import(names=aliases) | ast.ImportFrom(names=aliases):
+                    names |= {alias.asname or alias.name for alias in aliases}
+                    names |= set(dir(builtins)) if any(alias.name == "*" for alias in aliases) else set()
+        return frozenset(names)
 
     def offset(self, line: int, column: int) -> int:
         """A place of the syntax tree, which counts bytes, as an offset."""
@@ -179,14 +198,15 @@ class Source:
         """The lines that edits change."""
         return frozenset(n for e in edits for n in range(self.line_at(e.start), self.line_at(e.end) + 1))
 
-    def has_word(self, word: str) -> bool:
-        """Whether a name stands anywhere in the text."""
-        return re.search(rf"\b{re.escape(word)}\b", self.text) is not None
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """All names and words of the text, those of comments and strings too."""
+        return frozenset(re.findall(r"\w+", self.text))
 
     def free_name(self, *wishes: str) -> str:
         """The first name among wishes, then with numbers, that stands nowhere in the file."""
         names = (*wishes, *(f"{wishes[-1]}_{number}" for number in range(2, 1000)))
-        return next(name for name in names if not self.has_word(name))
+        return next(name for name in names if name not in self.words)
 
 
 def first_line(statement: ast.stmt) -> int:

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 
 from assay.core.alternatives.change import Change
-from assay.core.alternatives.inlining import rebound
 from assay.core.alternatives.scopes import own_nodes, scopes_of
 from assay.core.alternatives.source import Edit, Rewrite, Source
 from assay.core.alternatives.texts import fields_of
@@ -36,7 +35,7 @@ def _is_plain(node: ast.expr) -> bool:
 
 def empty_containers(source: Source, _: Change) -> Iterator[Rewrite]:
     """`{}` as `dict()`, `[]` as `list()`, and the reverse."""
-    taken = rebound(source.tree)
+    taken = source.bound_names
     for scope in scopes_of(source):
         for node in own_nodes(scope):
             match node:
