@@ -203,22 +203,6 @@ def _patient(limits: Limits, patience: float) -> Limits:
     return limits.model_copy(update=times)
 
 
-def _under(conditions: Conditions, selection: Selection) -> Selection:
-    """The selection as these conditions want it."""
-    return replace(
-        selection,
-        order=conditions.order,
-        workers=conditions.workers,
-        shifted_clock=conditions.shifted_clock,
-        test_seconds=selection.test_seconds * conditions.patience,
-    )
-
-
-def _patient(limits: Limits, patience: float) -> Limits:
-    times = {name: patience * getattr(limits, name) for name in ("wall_seconds", "cpu_seconds")}
-    return limits.model_copy(update=times)
-
-
 def host_mounts(environment: Environment) -> tuple[Mount, ...]:
     """The interpreter's own folders, at their own paths."""
     return tuple(Mount(str(path), (path,)) for path in environment.host_mounts)
