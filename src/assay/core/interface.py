@@ -87,24 +87,24 @@ class _Finder:
     def reached(self) -> Iterator[InterfaceItem]:
         """Names that imports lead to."""
         for dotted in sorted(self._usage.dotted):
-            name = self._shortest_new(dotted)
-            if name:
+            for name in self._new_prefixes(dotted):
                 item = self._item(name)
                 if item:
                     yield item
 
-    def _shortest_new(self, dotted: str) -> str:
-        """The shortest prefix that gold has and base has not; empty when there is none."""
+    def _new_prefixes(self, dotted: str) -> Iterator[str]:
+        """The shortest prefix that gold has and base has not; after a module, what is wanted of it too."""
         parts = dotted.split(".")
         for end in range(1, len(parts) + 1):
             prefix = ".".join(parts[:end])
             if self._base.defines(prefix) or (end < len(parts) and self._base.is_package_folder(prefix)):
                 continue
             if self._gold.defines(prefix):
-                return prefix
-            if not self._gold.is_package_folder(prefix):
-                return ""
-        return ""
+                yield prefix
+                if self._gold.path_of(prefix) is None:
+                    return
+            elif not self._gold.is_package_folder(prefix):
+                return
 
     def _item(self, dotted: str) -> InterfaceItem | None:
         found = self._gold.find(dotted)
