@@ -25,10 +25,22 @@ class Usage:
     """Keyword argument to the last parts of the names that were called with it."""
     strings: set[str] = field(default_factory=set)
     """String constants, docstrings left out."""
+    positions: dict[str, int] = field(default_factory=dict)
+    """The last part of what is called to the largest number of arguments by position, spread ones not counted."""
 
     def calls(self, name: str, keyword: str) -> bool:
         """Whether something called `name` was called with this keyword."""
         return name in self.keywords.get(keyword, ())
+
+    def include(self, other: Usage) -> None:
+        """Take over what other code uses."""
+        self.dotted |= other.dotted
+        self.attributes |= other.attributes
+        self.strings |= other.strings
+        for keyword, called in other.keywords.items():
+            self.keywords.setdefault(keyword, set()).update(called)
+        for name, count in other.positions.items():
+            self.positions[name] = max(count, self.positions.get(name, 0))
 
 
 def usage_of(files: Mapping[str, FileState | None], tree: Tree) -> Usage:
@@ -101,6 +113,9 @@ class _Collector(ast.NodeVisitor):
         called = {name, self._aliases.get(name, "").rpartition(".")[2]} - {""}
         if name == "partial" and node.args:  # the keywords are meant for what is wrapped
             called |= {getattr(node.args[0], "attr", getattr(node.args[0], "id", ""))}
+        count = sum(not isinstance(argument, ast.Starred) for argument in node.args)
+        for name in called:
+            self._usage.positions[name] = max(count, self._usage.positions.get(name, 0))
         for keyword in node.keywords:
             if keyword.arg:
                 self._usage.keywords.setdefault(keyword.arg, set()).update(called)

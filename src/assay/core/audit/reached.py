@@ -7,16 +7,14 @@ that runs because a file is imported, only names can fail a test: an import that
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from assay.core.syntax import Function, Program, absolute, module_name, parse
 from assay.model.tree import FileState, Tree
 
-SET_UP = frozenset(
-    "setUp tearDown setUpClass tearDownClass asyncSetUp asyncTearDown setup setup_method teardown_method setup_class "
-    "teardown_class setup_module setUpModule setup_function".split()
-)
+SET_UP = re.compile(r"(?:async)?(?:setup|teardown)_?(?:method|class|module|function)?", re.IGNORECASE)
 """Methods and functions that a framework calls around a test."""
 IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "AttributeError", "Exception"})
 
@@ -126,7 +124,7 @@ class _Walk:
         for node in _on_import(file.module.body):
             self.found.append(Piece(file.path, node, test_id, imported=True))
         for statement in file.module.body:
-            if isinstance(statement, Function) and (statement.name in SET_UP or _is_autouse(statement)):
+            if isinstance(statement, Function) and (SET_UP.fullmatch(statement.name) or _is_autouse(statement)):
                 self._function(file, [], statement, test_id)
 
     def _function(self, file: _File, classes: list[ast.ClassDef], function: Function, test_id: str) -> None:
@@ -138,7 +136,7 @@ class _Walk:
                 for decorator in above.decorator_list:
                     self._add(file, classes, decorator, test_id)
                 for member in above.body:
-                    if isinstance(member, Function) and (member.name in SET_UP or _is_autouse(member)):
+                    if isinstance(member, Function) and (SET_UP.fullmatch(member.name) or _is_autouse(member)):
                         self._add(file, [above], member, test_id)
 
     def _add(self, file: _File, classes: list[ast.ClassDef], node: ast.AST, test_id: str) -> None:
