@@ -293,7 +293,7 @@ async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEve
     settings = read_settings(project_dir).audit if project_dir else AuditSettings()
     if options.runs is not None:
         settings = settings.model_copy(update={"runs": options.runs})
-    wish = AuditWish(settings, options.only, options.attacks, options.fresh)
+    wish = AuditWish(settings, options.only, options.attacks, options.fresh, options.fix)
     async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         return await audit_task(options.task, tools, on_event, wish)
 
