@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from assay.model.bank import Bank
 from assay.model.evidence import Evidence
 from assay.model.task import Task
 from assay.model.tree import FileChange
@@ -35,4 +36,18 @@ class TaskFormat(Protocol):
 
     def write_evidence(self, path: Path, evidence: Evidence) -> None:
         """Write evidence/<stage>.json whole or not at all."""
+        ...
+
+    def read_bank(self, path: Path) -> Bank:
+        """Solutions that people judged, of the task at `path`; no part of its content. Raises TaskDefinitionError
+        when they cannot be read as they are; links are refused.
+        """
+        ...
+
+    def add_to_bank(self, path: Path, patch: bytes, *, right: bool) -> Path:
+        """Keep a solution of the task at `path`, whole or not at all; where. Adding it twice changes nothing.
+
+        Raises InputError for a patch that is empty, too large, or kept as the opposite already, and
+        TaskDefinitionError when `path` is no task folder or its bank is broken.
+        """
         ...

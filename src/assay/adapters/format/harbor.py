@@ -12,9 +12,11 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
+from assay.adapters.format import bank
 from assay.adapters.format.folder import broken, read_bytes, read_tree, replace_file, replace_folder
 from assay.adapters.format.tables import check_tables
 from assay.errors import TaskDefinitionError
+from assay.model.bank import Bank
 from assay.model.evidence import Evidence
 from assay.model.task import FORMAT, GOLD_PATCH, AssayMetadata, Task
 from assay.model.tree import FileChange, FileState, changes_between, is_safe_path
@@ -90,6 +92,17 @@ class HarborFormat:
         if (path / EVIDENCE).is_symlink():
             raise broken(EVIDENCE, "", "a link", "a folder")
         replace_file(path / name, evidence.model_dump_json(indent=2).encode() + b"\n")
+
+    def read_bank(self, path: Path) -> Bank:
+        """Solutions that people judged. Raises TaskDefinitionError when they cannot be read as they are."""
+        return bank.read_bank(path.absolute())
+
+    def add_to_bank(self, path: Path, patch: bytes, *, right: bool) -> Path:
+        """Keep a solution; where. Raises InputError for one that cannot be kept, and TaskDefinitionError."""
+        root = path.absolute()
+        if root.is_symlink() or not (root / CONFIG).is_file():
+            raise broken(root.name, "", "no task folder", f"a folder with {CONFIG}")
+        return bank.add_to_bank(root, patch, right=right)
 
 
 def _rendered(task: Task) -> dict[str, FileState]:

@@ -14,15 +14,18 @@ import anyio
 from pydantic import TypeAdapter
 
 from assay import __version__
+from assay.core.audit.bank import with_bank
 from assay.core.audit.table import unanswered
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError
 from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult
+from assay.model.bank import Replay
 from assay.model.event import Checked, OnEvent, Stage
 from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
 from assay.stages.audit import amplified, collateral, cost, hackability, stability
+from assay.stages.audit.bank import replay_bank
 from assay.stages.audit.fixing import Remake, propose
 from assay.stages.audit.ground import Ground, Tally, lay
 from assay.stages.audit.memo import Memo
@@ -62,7 +65,7 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     if complaint:
         return run.model_copy(update={"complaint": f"the reference change does not resolve the task: {complaint}"})
     trials, memo = Trials(ground), Memo(tools.store, fresh=wish.fresh)
-    audit = Audit(ground, trials, memo, Variants(ground, trials, memo))
+    audit = Audit(ground, trials, memo, Variants(ground, trials, memo), path)
     checks = [await audit.make(check) for check in CHECK_IDS if check in (wish.only or CHECK_IDS)]
     found = (
         await propose(ground, checks, path, memo, remake=CHEAP, survivors=audit.variants.accepted) if wish.fix else ()
@@ -81,6 +84,8 @@ class Audit:
     trials: Trials
     memo: Memo
     variants: Variants
+    folder: Path
+    replays: tuple[Replay, ...] | None = None
 
     async def make(self, check: CheckId) -> CheckResult:
         """One check's result, with its cost in the ledger."""
@@ -127,7 +132,8 @@ class Audit:
         }
         builders: dict[CheckId, Callable[[], Awaitable[CheckResult]]] = {
             "ablation": self.variants.ablation,
-            "mutants": self.variants.mutants,
+            "mutants": self._mutants,
+            "alternatives": self._alternatives,
             "collateral": lambda: collateral.check(self.ground, self.trials, self.variants.accepted),
         }
         if check in builders:
@@ -142,6 +148,18 @@ class Audit:
             )
             return result.model_copy(update={"remembered": remembered})
         return unanswered(check, "not built yet")
+
+    async def _mutants(self) -> CheckResult:
+        return with_bank(await self.variants.mutants(), await self._replays())
+
+    async def _alternatives(self) -> CheckResult:
+        return with_bank(await self.variants.alternatives(), await self._replays())
+
+    async def _replays(self) -> tuple[Replay, ...]:
+        """What the verifier says of the bank's solutions today; they are judged once an audit, and never remembered."""
+        if self.replays is None:
+            self.replays = await replay_bank(self.ground, self.folder)
+        return self.replays
 
 
 async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Toolbox) -> None:
