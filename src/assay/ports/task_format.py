@@ -8,6 +8,7 @@ from typing import Protocol
 from assay.model.bank import Bank
 from assay.model.evidence import Evidence
 from assay.model.task import Task
+from assay.model.tree import FileChange
 
 
 class TaskFormat(Protocol):
@@ -21,6 +22,12 @@ class TaskFormat(Protocol):
 
     def write(self, task: Task, folder: Path) -> Path:
         """Write `folder/<slug>` whole or not at all, keeping an existing evidence/ folder; the path."""
+        ...
+
+    def changes(self, path: Path, task: Task) -> tuple[FileChange, ...]:
+        """What would differ in the folder at `path` if it held this task; nothing is written. Evidence is left out.
+        Raises TaskDefinitionError.
+        """
         ...
 
     def read_evidence(self, path: Path, stage: str) -> Evidence | None:

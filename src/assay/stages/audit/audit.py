@@ -24,17 +24,18 @@ from assay.model.event import Checked, OnEvent, Stage
 from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
-from assay.model.task import Task
 from assay.stages.audit import amplified, collateral, cost, hackability, stability
 from assay.stages.audit.bank import replay_bank
-from assay.stages.audit.ground import Ground, Tally
+from assay.stages.audit.fixing import Remake, propose
+from assay.stages.audit.ground import Ground, Tally, lay
 from assay.stages.audit.memo import Memo
 from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
-from assay.stages.judging import prepare
 from assay.stages.toolbox import Toolbox, cost_of
 
 RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
+CHEAP: dict[CheckId, Remake] = {"cost": cost.check}
+"""Checks that are made again on a repaired task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,8 @@ class AuditWish:
     """Empty for all checks."""
     attacks: tuple[str, ...] = ()
     fresh: bool = False
+    fix: bool = False
+    """Whether to look for repairs, too."""
 
 
 async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> AuditRun:
@@ -54,7 +57,7 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     emit(Stage(subject=task.slug, stage="environment"))
     began = anyio.current_time()
     try:
-        ground = await _ground(task, tools, emit, wish)
+        ground = await lay(task, tools, wish.settings, emit, wish.attacks)
     except InfrastructureError as error:
         return AuditRun(task=task.slug, task_digest=task_digest(task), failure=Failure.of(error))
     run = AuditRun(task=task.slug, task_digest=ground.prepared.digest)
@@ -64,17 +67,13 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     trials, memo = Trials(ground), Memo(tools.store, fresh=wish.fresh)
     audit = Audit(ground, trials, memo, Variants(ground, trials, memo), path)
     checks = [await audit.make(check) for check in CHECK_IDS if check in (wish.only or CHECK_IDS)]
-    run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": round(anyio.current_time() - began, 3)})
+    found = (
+        await propose(ground, checks, path, memo, remake=CHEAP, survivors=audit.variants.accepted) if wish.fix else ()
+    )
+    seconds = round(anyio.current_time() - began, 3)
+    run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": seconds, "proposals": found})
     await _write_evidence(path, run, wish, tools)
     return run
-
-
-async def _ground(task: Task, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> Ground:
-    started_at = tools.clock.now()
-    prepared = await prepare(task, tools)
-    tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
-    applied = await prepared.stand.runner.apply(task.gold_patch, prepared.stand.base_layer, prepared.is_protected)
-    return Ground(prepared, applied, tools, wish.settings, emit, wish.attacks)
 
 
 @dataclass(slots=True)
@@ -172,6 +171,9 @@ async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Too
         task_digest=run.task_digest,
         assay_version=__version__,
         created_at=tools.clock.now(),
-        data={"checks": [result.model_dump(mode="json") for result in run.checks], "proposals": []},
+        data={
+            "checks": [result.model_dump(mode="json") for result in run.checks],
+            "proposals": [proposal.model_dump(mode="json") for proposal in run.proposals],
+        },
     )
     await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence)
