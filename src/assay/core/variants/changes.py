@@ -60,7 +60,7 @@ class GoldFile:
     closed: set[int] = field(default_factory=set)
     """Ids of nodes that are left alone."""
     shut: set[int] = field(default_factory=set)
-    """These, and all statements below them."""
+    """These, and all below them."""
     untried: list[str] = field(default_factory=list)
     groups: list[tuple[Hunk, ...]] = field(default_factory=list)
     """What can be taken back at once: a hunk, or several that do not compile without each other."""
@@ -143,9 +143,7 @@ def _is_moved(path: str, old: FileState | None, changed: Mapping[str, FileState 
 
 def _gold_file(module: Module, base: FileState | None) -> GoldFile:
     file = GoldFile(module, base, (), (), closed=closed_nodes(module))
-    file.shut = {
-        id(inner) for node, _, _ in statements(module.tree) if id(node) in file.closed for inner in ast.walk(node)
-    }
+    file.shut = {id(inner) for node in ast.walk(module.tree) if id(node) in file.closed for inner in ast.walk(node)}
     if base is None:
         whole = Hunk((0, 0), (0, module.line_count))
         has_meaning = any(statement_meaning(statement) for statement in module.tree.body)
