@@ -222,7 +222,7 @@ def _layout(
         )
     parts = [f"# Work on {name}", lead, *filter(None, ["\n".join(_bullet(point) for point in told), concerns])]
     if interface:
-        names = "\n".join(_interface_line(item) for item in interface[:MAX_NAMES])
+        names = "\n".join(interface_line(item) for item in interface[:MAX_NAMES])
         parts.append(f"{INTERFACE}\n\n{INTERFACE_LEAD}\n\n{names}")
     parts.append(f"{JUDGED} They check what is described here, and that what works today goes on working.")
     text = "\n\n".join(parts) + "\n"
@@ -234,7 +234,8 @@ def _bullet(point: str) -> str:
     return f"- {prose}\n\n" + textwrap.indent(textwrap.dedent(block), " " * 6) + "\n" if mark else f"- {prose}"
 
 
-def _interface_line(item: InterfaceItem) -> str:
+def interface_line(item: InterfaceItem) -> str:
+    """A name as the Interface section of a prompt lists it."""
     article = "" if item.kind in ("option", "message") else f" ({item.kind})"
     prefix = {"option": "option ", "message": "message "}.get(item.kind, "")
     detail = f": {item.detail}" if item.detail else ""

@@ -96,9 +96,9 @@ def test_what_only_several_conditions_do_together() -> None:
 
 def test_a_test_that_the_fixed_hash_seed_flips_is_blamed_on_nothing_else() -> None:
     still = [trial("hash-seed-0", red=(OLD,))] * 2
-    assert kinds(*still, *[trial("c1", red=(OLD,))] * 2, trial("c1", "hash-seed-0", red=(OLD,))) == [
-        ("hash-seed-0", OLD)
-    ]
+    others = [*[trial("c1", red=(OLD,))] * 2, trial("c1", "hash-seed-0", red=(OLD,))]
+    assert kinds(*still, *others, trial("hash-seed-1")) == [("hash-seed-0", OLD)]
+    assert kinds(*still, *others, trial("hash-seed-1", red=(OLD,))) == [("everywhere", OLD)]
 
 
 def test_a_run_that_falls_over_is_one_finding() -> None:

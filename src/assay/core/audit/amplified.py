@@ -29,6 +29,8 @@ STILL = "hash-seed-0"
 """The condition that all others are tried under; a test that it flips is not tried for anything else."""
 ALONE = "alone"
 TOGETHER = "together"
+EVERYWHERE = "everywhere"
+"""No condition's doing: the task's lists are wrong, and `stability` says so too."""
 UNSTEADY = "unsteady"
 CHANCE = 0.05
 """How probable it may be, over all conditions, that chance alone made a test fail as often as it did under one."""
@@ -183,7 +185,8 @@ def _of_subject(subject: str, seen: Sequence[_Seen], hints: Mapping[str, str]) -
     always = {names: found for names, found in by_names.items() if len(found) > 1 and all(one.fails for one in found)}
     if (STILL,) in always:
         # Whatever else was tried with it was tried under this one too.
-        yield _finding(subject, STILL, always[STILL,], hints)
+        kind = EVERYWHERE if all(one.fails for one in seen) else STILL
+        yield _finding(subject, kind, always[STILL,], hints)
         return
     singles = {names[0] for names in always if len(names) == 1}
     # What a condition does by itself, it does in company too.
@@ -201,7 +204,7 @@ def _of_subject(subject: str, seen: Sequence[_Seen], hints: Mapping[str, str]) -
 def _finding(subject: str, kind: str, found: Sequence[_Seen], hints: Mapping[str, str]) -> Finding:
     trial = found[0].trial
     is_base = trial.side == BASE
-    conditions = " + ".join(trial.names)
+    conditions = "every condition" if kind == EVERYWHERE else " + ".join(trial.names)
     does = "passes on the base" if is_base else "fails with the reference change"
     what = f"{subject} {does} under {conditions}" if subject else f"the whole run comes to nothing under {conditions}"
     evidence = list(dict.fromkeys(one.text for one in found if one.text))

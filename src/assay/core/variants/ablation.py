@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterator
 
 from assay.core.variants.changes import Gold, GoldFile, Hunk, function_at, header_end, lines_run, read_gold
 from assay.core.variants.drafting import Draft, Press, shown
-from assay.core.variants.harmless import is_harmless_decorator
-from assay.core.variants.meaning import statement_meaning
+from assay.core.variants.harmless import is_harmless_decorator, is_typing_only
 from assay.core.variants.places import Place, places
 from assay.core.variants.source import Edit, Function, Module, Scope, first_line, is_text, last_line, parse_text
 from assay.model.tree import FileState, Tree
@@ -141,11 +140,15 @@ def _is_eligible(file: GoldFile, place: Place) -> bool:
     assert isinstance(node, ast.stmt)
     if isinstance(node, ast.Pass) or is_text(node) or _is_elif(file.module, place):
         return False
+    if (isinstance(node, ast.AnnAssign) and node.value is None) or (
+        isinstance(node, ast.If) and is_typing_only(node.test)
+    ):
+        return False
     if isinstance(node, Scope):
         changed = file.changed.issuperset(_code_lines(file.module, node.lineno, last_line(node)))
     else:
         changed = not file.changed.isdisjoint(range(node.lineno, header_end(node) + 1))
-    return changed and (isinstance(node, ast.Import | ast.ImportFrom) or bool(statement_meaning(node)))
+    return changed
 
 
 def _code_lines(module: Module, first: int, last: int) -> list[int]:

@@ -24,7 +24,7 @@ from assay.model.event import Checked, OnEvent, Stage
 from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
-from assay.stages.audit import amplified, collateral, cost, hackability, stability
+from assay.stages.audit import amplified, collateral, cost, hackability, hidden_names, stability
 from assay.stages.audit.bank import replay_bank
 from assay.stages.audit.fixing import Remake, propose
 from assay.stages.audit.ground import Ground, Tally, lay
@@ -134,6 +134,7 @@ class Audit:
             "ablation": self.variants.ablation,
             "mutants": self._mutants,
             "alternatives": self._alternatives,
+            "hidden-names": lambda: hidden_names.check(self.ground),
             "collateral": lambda: collateral.check(self.ground, self.trials, self.variants.accepted),
         }
         if check in builders:
