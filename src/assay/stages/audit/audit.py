@@ -34,7 +34,7 @@ from assay.stages.audit.warm import Trials
 from assay.stages.toolbox import Toolbox, cost_of
 
 RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
-CHEAP: dict[CheckId, Remake] = {"cost": cost.check}
+CHEAP: dict[CheckId, Remake] = {"hidden-names": hidden_names.check, "cost": cost.check}
 """Checks that are made again on a repaired task."""
 
 

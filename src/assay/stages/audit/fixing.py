@@ -46,8 +46,8 @@ from assay.stages.verify import conclude
 
 RUNS = 2
 """Verdicts on the reference change, and on doing nothing, that a proposal needs."""
-MOST_HUNKS = 12
-"""Hunks that are taken out one by one, when not all of them can go."""
+MOST_TRIES = 16
+"""Runs to find out which hunks can go together."""
 MOST_SURVIVORS = 5
 """Wrong changes that are tried again on a task with more tests."""
 
@@ -222,17 +222,22 @@ class Fixing:
         return [shortened([answers[key] for key in keys], patch)] if patch else []
 
     async def _largest(self, keys: list[str]) -> tuple[list[str], dict[str, FileState | None]]:
+        """All of them, or else halves of them, one after the other, as far as the tests still pass."""
         gold = read_gold(self.ground.base, self.ground.changed)
-        files = without(gold, keys)
-        if files is not None and await self._goes_without(files):
-            return keys, files
         kept: list[str] = []
         best: dict[str, FileState | None] = {}
-        for key in keys[:MOST_HUNKS]:
-            files = without(gold, [*kept, key])
+        waiting = [keys]
+        for _ in range(MOST_TRIES):
+            if not waiting:
+                break
+            group = waiting.pop(0)
+            files = without(gold, [*kept, *group])
             if files is not None and await self._goes_without(files):
-                kept.append(key)
+                kept += group
                 best = files
+            elif len(group) > 1:
+                middle = len(group) // 2
+                waiting[:0] = [group[:middle], group[middle:]]
         return kept, best
 
     async def _goes_without(self, files: dict[str, FileState | None]) -> bool:
