@@ -278,15 +278,21 @@ def _as_before(file: GoldFile, lines: set[int]) -> set[int]:
 
 
 def lines_run(file: GoldFile, lines: frozenset[int]) -> frozenset[int]:
-    """Of some lines those whose running says that somebody tests them: inside functions, where there are any, since
-    all else runs when the file is imported.
+    """By whose running one sees that some lines are tested: whole statements, since an interpreter may count all of
+    one to its first line; inside functions, where there are any, since all else runs when the file is imported.
     """
     inside: set[int] = set()
     for _, node in scopes(file.module.tree):
         if isinstance(node, Function) and lines & set(range(first_line(node), last_line(node) + 1)):
             header = lines <= set(range(first_line(node), header_end(node) + 1))
             inside |= body_lines(node) if header else body_lines(node) & lines
-    return frozenset(inside or lines)
+    wanted = inside or set(lines)
+    whole = set(wanted)
+    for node, _, _ in statements(file.module.tree):
+        own = range(node.lineno, header_end(node) + 1)
+        if not isinstance(node, Scope) and not wanted.isdisjoint(own):
+            whole |= set(own)
+    return frozenset(whole)
 
 
 def function_at(file: GoldFile, line: int) -> str:
