@@ -125,9 +125,8 @@ def read_gold(base: Tree, changed: Mapping[str, FileState | None]) -> Gold:
         module = read_module(path, new)
         if module is not None:
             files.append(_gold_file(module, old))
-        elif path.endswith(".py") or path.rpartition("/")[0] in packages:
-            if not _is_moved(path, old, changed):
-                others.append((path, old))
+        elif (path.endswith(".py") or path.rpartition("/")[0] in packages) and not _is_moved(path, old, changed):
+            others.append((path, old))
     return Gold(tuple(files), tuple(others), base, changed)
 
 
