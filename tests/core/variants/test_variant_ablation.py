@@ -92,3 +92,9 @@ def test_line_ends_encodings_and_missing_ends_are_kept() -> None:
         assert state is not None
         assert b"\n" not in state.data.replace(b"\r\n", b"")
         state.data.decode("latin-1")
+
+
+def test_a_line_in_the_middle_of_a_statement_runs_with_its_first_one() -> None:
+    old = b"def f(a):\n    b = g(\n        a,\n        1,\n    )\n    return b\n"
+    (variant, *_) = parts(old.replace(b"1,", b"2,"), old).values()
+    assert (variant.line, variant.lines) == (4, frozenset({2, 3, 4, 5}))
