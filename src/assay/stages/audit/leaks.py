@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 from anyio import to_thread
@@ -44,7 +45,7 @@ async def check(ground: Ground) -> CheckResult:
 
 def result(findings: list[Finding], unknown: list[str]) -> CheckResult:
     """What was found. A search that did not find what was planted for it says nothing."""
-    blind = any(reason.startswith(BLIND) for reason in unknown)
+    blind = is_blind(unknown)
     by_kind = {kind: sum(f.kind == kind for f in findings) for kind in ("prompt", "history", "environment")}
     where = ", ".join(f"{kind}: {count}" for kind, count in by_kind.items() if count)
     summary = f"pieces of the answer were found ({where})" if findings else "no piece of the answer was found"
@@ -56,6 +57,11 @@ def result(findings: list[Finding], unknown: list[str]) -> CheckResult:
         findings=findings,
         unknown=unknown,
     )
+
+
+def is_blind(unknown: Sequence[str]) -> bool:
+    """Whether the search did not even find what was planted for it."""
+    return any(reason.startswith(BLIND) for reason in unknown)
 
 
 def prompt_findings(ground: Ground) -> list[Finding]:
