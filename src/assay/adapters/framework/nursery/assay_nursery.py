@@ -101,6 +101,8 @@ def run_tests(job, channel, watch):
         sys.modules["random"].seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
+    if job["in_place"]:
+        sys.dont_write_bytecode = False  # what is compiled is wanted
     import assay_watch
     import pytest
 
