@@ -217,7 +217,7 @@ def _layout(
         )
     parts = [f"# Work on {name}", lead, *filter(None, ["\n".join(_bullet(point) for point in told), concerns])]
     if interface:
-        names = "\n".join(_interface_line(item) for item in interface[:MAX_NAMES])
+        names = "\n".join(interface_line(item) for item in interface[:MAX_NAMES])
         parts.append(f"## Interface\n\nThese do not exist yet, or not in this form. Call them exactly so:\n\n{names}")
     parts.append(
         "Your work is judged by tests that you do not see. They check what is described here, and that what works "
@@ -232,7 +232,8 @@ def _bullet(point: str) -> str:
     return f"- {prose}\n\n" + textwrap.indent(textwrap.dedent(block), " " * 6) + "\n" if mark else f"- {prose}"
 
 
-def _interface_line(item: InterfaceItem) -> str:
+def interface_line(item: InterfaceItem) -> str:
+    """A name as the Interface section of a prompt lists it."""
     article = "" if item.kind in ("option", "message") else f" ({item.kind})"
     prefix = {"option": "option ", "message": "message "}.get(item.kind, "")
     detail = f": {item.detail}" if item.detail else ""
