@@ -23,7 +23,7 @@ from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
 from assay.model.task import Task
-from assay.stages.audit import amplified, collateral, cost, hackability, stability
+from assay.stages.audit import amplified, collateral, cost, hackability, hidden_names, stability
 from assay.stages.audit.ground import Ground, Tally
 from assay.stages.audit.memo import Memo
 from assay.stages.audit.variants import Variants
@@ -120,6 +120,7 @@ class Audit:
         own: dict[CheckId, tuple[object, Callable[[Ground], Awaitable[CheckResult]]]] = {
             "stability": ((self.ground.code_digest, self.ground.settings.runs), stability.check),
             "amplified": (self.ground.code_digest, amplified.check),
+            "hidden-names": (self.ground.prepared.digest, hidden_names.check),
             "hackability": (
                 (self.ground.prepared.digest, self.ground.attacks, self.ground.settings.attack_seconds),
                 hackability.check,
