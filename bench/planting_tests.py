@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
 
 from assay.core.interface import new_strings
 from assay.core.twins.cases import Case
@@ -53,7 +54,7 @@ def wide_comparison(soil: Soil) -> Iterator[Planting]:
         for left_out in (1, 0) if len(every) > 1 else (0,):
             chosen = every[left_out:]
             if chosen:
-                files = _files(soil, chosen, lambda node, wider=wider: _widened(node, wider))  # type: ignore[misc]
+                files = _files(soil, chosen, partial(_widened, wider=wider))
                 note = f"{len(chosen)} of {len(every)} comparisons widened to `{wider}`"
                 yield Planting(with_tests(soil.task, files), note, settle=True)
 
@@ -75,10 +76,10 @@ def _widened(node: ast.stmt, wider: str) -> str:
     return "assert " + wider.format(left=ast.unparse(sides[0]), right=ast.unparse(sides[1]))
 
 
-def _files(soil: Soil, nodes: Sequence[tuple[Case, ast.stmt]], write: object) -> dict[str, bytes]:
+def _files(soil: Soil, nodes: Sequence[tuple[Case, ast.stmt]], write: Callable[[ast.stmt], str]) -> dict[str, bytes]:
     edits: dict[str, list[Edit]] = {}
     for case, node in nodes:
-        edits.setdefault(case.path, []).append(Edit(node, write(node)))  # type: ignore[operator]
+        edits.setdefault(case.path, []).append(Edit(node, write(node)))
     return {path: edited(soil.hidden(path), made) for path, made in edits.items()}
 
 
@@ -212,23 +213,20 @@ CHANCES = (
 )  # fmt: skip
 
 
-def order_dependence(soil: Soil) -> Iterator[Planting]:
-    """Two tests, one of which needs the other before it, or after it."""
+def order_and_clock(soil: Soil) -> Iterator[Planting]:
+    """Two tests, one of which needs the other before it, or after it; and a test that is right this year, or not
+    before today. One copy has both, since one check tries all conditions at once.
+    """
     text, names = soil.draw.choice(ORDERS)
-    files, ids = appended(soil, text, *names)
-    if files:
-        yield Planting(with_tests(soil.task, files, ids), f"{names[0]} and {names[1]}", marks=ids)
-
-
-def clock_dependence(soil: Soil) -> Iterator[Planting]:
-    """A test that is right this year, or not before today."""
-    what, text, name = soil.draw.choice(CLOCKS)
+    what, clock, name = soil.draw.choice(CLOCKS)
     soon, late = soil.today + timedelta(days=180), soil.today + timedelta(days=3 * 365)
     seconds = (late - late.replace(year=1970, month=1, day=1)).days * 86400
-    filled = text.format(year=soil.today.year, soon=soon, late=seconds, today=soil.today)
-    files, ids = appended(soil, filled, name)
+    filled = clock.format(year=soil.today.year, soon=soon, late=seconds, today=soil.today)
+    both = textwrap.dedent(text).strip() + "\n\n\n" + textwrap.dedent(filled).strip()
+    files, ids = appended(soil, both, *names, name)
     if files:
-        yield Planting(with_tests(soil.task, files, ids), what, marks=ids)
+        task = with_tests(soil.task, files, ids)
+        yield Planting(task, f"{names[0]} and {names[1]}", marks=ids[:2], also={"clock": (what, ids[2:])})
 
 
 def chance(soil: Soil) -> Iterator[Planting]:
@@ -312,7 +310,7 @@ OWN_TEST = """
 """
 
 
-def _with_text(call: ast.Call):  # type: ignore[no-untyped-def]
+def _with_text(call: ast.Call) -> Callable[[str], str] | None:
     name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
     if len(call.args) != 1 or call.keywords:
         return None
@@ -353,9 +351,9 @@ def _private_names(soil: Soil) -> Iterator[Planting]:
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, str]]:
     """Names that start with an underscore, with the class they are in."""
-    classes = [(f".{n.name}", n) for n in tree.body if isinstance(n, ast.ClassDef)]
-    for owner, scope in (("", tree), *classes):
-        for node in scope.body:
+    classes = [(f".{n.name}", n.body) for n in tree.body if isinstance(n, ast.ClassDef)]
+    for owner, body in (("", tree.body), *classes):
+        for node in body:
             names = [getattr(node, "name", "")]
             names += [t.id for t in getattr(node, "targets", ()) if isinstance(t, ast.Name)]
             yield from ((owner, name) for name in names if name.startswith("_"))

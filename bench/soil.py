@@ -66,6 +66,8 @@ class Planting:
     """Whether tests may have become pass-to-pass."""
     environment: Mapping[str, FileState] = field(default_factory=dict)
     """Files that lie in the environment besides."""
+    also: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Further defects of the same copy: what was done, and their marks."""
     online: bool = False
     """Whether the task was verified on a machine with a network."""
 
