@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from functools import cached_property
 
 from assay.core.paths import classify
 from assay.core.variants.harmless import closed_nodes
-from assay.core.variants.meaning import meaning, statement_meaning
+from assay.core.variants.meaning import Meanings, statement_meaning
 from assay.core.variants.source import (
     Function,
     Module,
@@ -33,7 +32,11 @@ TRIVIAL = frozenset(b") ( ] [ } { ), ], }, ): }) else: try: finally: pass return
 MAX_TRIVIAL = 2
 MAX_MERGED = 6
 """Neighbours that a hunk may need to be taken back with."""
-NO_CODE = (".pyi", ".md", ".rst", ".txt.license", "py.typed")
+NOT_READ = (
+    *(".pyi", ".md", ".rst", "py.typed", ".license"),
+    *(".c", ".cc", ".cpp", ".h", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".toml", ".so", ".pyd"),
+)
+"""Ends of files for people and type checkers, and for compilers, which are not run again for a variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +56,15 @@ class GoldFile:
     hunks: tuple[Hunk, ...]
     """Those that mean something."""
     all_hunks: tuple[Hunk, ...]
+    base_module: Module | None = None
+    """The base's file, if there is one that parses."""
     base_text: bytes = b""
     changed: frozenset[int] = frozenset()
     """Lines, from 1, as the reference change leaves them, that are new or different and mean something."""
     closed: set[int] = field(default_factory=set)
     """Ids of nodes that are left alone."""
+    shut: set[int] = field(default_factory=set)
+    """These, and all below them."""
     untried: list[str] = field(default_factory=list)
     groups: list[tuple[Hunk, ...]] = field(default_factory=list)
     """What can be taken back at once: a hunk, or several that do not compile without each other."""
@@ -83,11 +90,6 @@ class GoldFile:
             position = starts[hunk.new[1]]
         parts.append(gold[position:])
         return _joined(parts)
-
-    @cached_property
-    def base_module(self) -> Module | None:
-        """The base's file, if it parses."""
-        return read_module(self.path, self.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,16 +117,28 @@ def _joined(parts: Sequence[bytes]) -> bytes:
 def read_gold(base: Tree, changed: Mapping[str, FileState | None]) -> Gold:
     """The files of the reference change that programs read. Raises nothing: what does not parse is one part."""
     files, others = [], []
+    packages = _packages((*base, *changed), changed)
     for path in sorted(changed):
         old, new = base.get(path), changed[path]
-        if old == new or classify(path) != "source" or path.endswith(NO_CODE):
+        if old == new or classify(path) != "source" or path.endswith(NOT_READ):
             continue
         module = read_module(path, new)
         if module is not None:
             files.append(_gold_file(module, old))
-        elif not _is_moved(path, old, changed):
+        elif (path.endswith(".py") or path.rpartition("/")[0] in packages) and not _is_moved(path, old, changed):
             others.append((path, old))
     return Gold(tuple(files), tuple(others), base, changed)
+
+
+def _packages(paths: Iterable[str], changed: Iterable[str]) -> set[str]:
+    """Folders of changed files in which, or above which, there is Python: what lies there a program may read."""
+    python = {path.rpartition("/")[0] for path in paths if path.endswith(".py") and "/" in path}
+    found = set()
+    for path in changed:
+        folders = path.split("/")[:-1]
+        if any("/".join(folders[:depth]) in python for depth in range(1, len(folders) + 1)):
+            found.add("/".join(folders))
+    return found
 
 
 def _is_moved(path: str, old: FileState | None, changed: Mapping[str, FileState | None]) -> bool:
@@ -145,6 +159,7 @@ def _is_moved(path: str, old: FileState | None, changed: Mapping[str, FileState 
 
 def _gold_file(module: Module, base: FileState | None) -> GoldFile:
     file = GoldFile(module, base, (), (), closed=closed_nodes(module))
+    file.shut = {id(inner) for node in ast.walk(module.tree) if id(node) in file.closed for inner in ast.walk(node)}
     if base is None:
         whole = Hunk((0, 0), (0, module.line_count))
         has_meaning = any(statement_meaning(statement) for statement in module.tree.body)
@@ -153,8 +168,8 @@ def _gold_file(module: Module, base: FileState | None) -> GoldFile:
         file.changed = frozenset(range(1, module.line_count + 1))
         file.groups = [(whole,)] if has_meaning else []
         return file
-    old = read_module(module.path, base)
-    file.base_text = old.text if old else base.data
+    file.base_module = read_module(module.path, base)
+    file.base_text = file.base_module.text if file.base_module else base.data
     file.all_hunks = tuple(_hunks(file.base_text, module.text))
     _group(file)
     lines = {line for hunk in file.hunks for line in range(hunk.new[0] + 1, hunk.new[1] + 1)}
@@ -192,7 +207,8 @@ def _hunks(old: bytes, new: bytes) -> Iterator[Hunk]:
 
 def _group(file: GoldFile) -> None:
     """Find which hunks can be taken back, alone or with neighbours, and which of these mean something."""
-    own = meaning(file.module.text)
+    meanings = Meanings()
+    own = meanings.of(file.module.text)
     found: dict[tuple[Hunk, ...], bool] = {}
     matters: set[Hunk] = set()
     for place, hunk in enumerate(file.all_hunks):
@@ -203,7 +219,7 @@ def _group(file: GoldFile) -> None:
             continue
         if group not in found:
             # Only marks for coverage, and what lies below them, are lines that nobody has to run.
-            found[group] = meaning(file.reverted(group)) != own and not _all_closed(file, group)
+            found[group] = meanings.of(file.reverted(group)) != own and not _all_closed(file, group)
         if found[group]:
             matters.add(hunk)
     file.groups = [group for group, differs in found.items() if differs]
@@ -229,8 +245,7 @@ def _all_closed(file: GoldFile, group: Sequence[Hunk]) -> bool:
     touched = [
         node for node, _, _ in statements(file.module.tree) if lines & set(range(node.lineno, header_end(node) + 1))
     ]
-    shut = {id(inner) for node in ast.walk(file.module.tree) if id(node) in file.closed for inner in ast.walk(node)}
-    return bool(touched) and all(id(node) in shut for node in touched)
+    return bool(touched) and all(id(node) in file.shut for node in touched)
 
 
 def header_end(node: ast.stmt) -> int:
@@ -258,31 +273,42 @@ def _as_before(file: GoldFile, lines: set[int]) -> set[int]:
     base = file.base_module
     if base is None:
         return set()
+    simple = [
+        (node, name)
+        for node, name, _ in statements(file.module.tree)
+        if not hasattr(node, "body") and not lines.isdisjoint(range(node.lineno, last_line(node) + 1))
+    ]
+    names = {name for _, name in simple}
     before = Counter(
-        (name, statement_meaning(node)) for node, name, _ in statements(base.tree) if not hasattr(node, "body")
+        (name, statement_meaning(node))
+        for node, name, _ in statements(base.tree)
+        if name in names and not hasattr(node, "body")
     )
     found: set[int] = set()
-    for node, name, _ in statements(file.module.tree):
-        own = set(range(node.lineno, last_line(node) + 1))
-        if hasattr(node, "body") or lines.isdisjoint(own):
-            continue
+    for node, name in simple:
         key = (name, statement_meaning(node))
         if before[key] > 0 and not isinstance(node, ast.Return | ast.Pass | ast.Break | ast.Continue):
             before[key] -= 1
-            found |= own
+            found |= set(range(node.lineno, last_line(node) + 1))
     return found
 
 
 def lines_run(file: GoldFile, lines: frozenset[int]) -> frozenset[int]:
-    """Of some lines those whose running says that somebody tests them: inside functions, where there are any, since
-    all else runs when the file is imported.
+    """By whose running one sees that some lines are tested: whole statements, since an interpreter may count all of
+    one to its first line; inside functions, where there are any, since all else runs when the file is imported.
     """
     inside: set[int] = set()
     for _, node in scopes(file.module.tree):
         if isinstance(node, Function) and lines & set(range(first_line(node), last_line(node) + 1)):
             header = lines <= set(range(first_line(node), header_end(node) + 1))
             inside |= body_lines(node) if header else body_lines(node) & lines
-    return frozenset(inside or lines)
+    wanted = inside or set(lines)
+    whole = set(wanted)
+    for statement, _, _ in statements(file.module.tree):
+        own = range(statement.lineno, header_end(statement) + 1)
+        if not isinstance(statement, Scope) and not wanted.isdisjoint(own):
+            whole |= set(own)
+    return frozenset(whole)
 
 
 def function_at(file: GoldFile, line: int) -> str:

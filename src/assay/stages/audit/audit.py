@@ -6,7 +6,7 @@ that was found for other content.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,24 +14,29 @@ import anyio
 from pydantic import TypeAdapter
 
 from assay import __version__
+from assay.core.audit.bank import with_bank
 from assay.core.audit.table import unanswered
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError
-from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult
+from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult, Finding
+from assay.model.bank import Replay
 from assay.model.event import Checked, OnEvent, Stage
 from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
-from assay.model.task import Task
-from assay.stages.audit import amplified, collateral, cost, hackability, hidden_names, stability
-from assay.stages.audit.ground import Ground, Tally
+from assay.stages.audit import amplified, collateral, cost, hackability, hidden_names, leaks, requirements, stability
+from assay.stages.audit.bank import replay_bank
+from assay.stages.audit.fixing import Remake, propose
+from assay.stages.audit.ground import Ground, Tally, lay
 from assay.stages.audit.memo import Memo
 from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
-from assay.stages.judging import prepare
 from assay.stages.toolbox import Toolbox, cost_of
 
 RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
+SEARCHED: TypeAdapter[tuple[list[Finding], list[str]]] = TypeAdapter(tuple[list[Finding], list[str]])
+CHEAP: dict[CheckId, Remake] = {"hidden-names": hidden_names.check, "cost": cost.check}
+"""Checks that are made again on a repaired task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +48,8 @@ class AuditWish:
     """Empty for all checks."""
     attacks: tuple[str, ...] = ()
     fresh: bool = False
+    fix: bool = False
+    """Whether to look for repairs, too."""
 
 
 async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> AuditRun:
@@ -51,7 +58,7 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     emit(Stage(subject=task.slug, stage="environment"))
     began = anyio.current_time()
     try:
-        ground = await _ground(task, tools, emit, wish)
+        ground = await lay(task, tools, wish.settings, emit, wish.attacks)
     except InfrastructureError as error:
         return AuditRun(task=task.slug, task_digest=task_digest(task), failure=Failure.of(error))
     run = AuditRun(task=task.slug, task_digest=ground.prepared.digest)
@@ -59,19 +66,15 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     if complaint:
         return run.model_copy(update={"complaint": f"the reference change does not resolve the task: {complaint}"})
     trials, memo = Trials(ground), Memo(tools.store, fresh=wish.fresh)
-    audit = Audit(ground, trials, memo, Variants(ground, trials, memo))
+    audit = Audit(ground, trials, memo, Variants(ground, trials, memo), path)
     checks = [await audit.make(check) for check in CHECK_IDS if check in (wish.only or CHECK_IDS)]
-    run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": round(anyio.current_time() - began, 3)})
+    found = (
+        await propose(ground, checks, path, memo, remake=CHEAP, survivors=audit.variants.accepted) if wish.fix else ()
+    )
+    seconds = round(anyio.current_time() - began, 3)
+    run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": seconds, "proposals": found})
     await _write_evidence(path, run, wish, tools)
     return run
-
-
-async def _ground(task: Task, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> Ground:
-    started_at = tools.clock.now()
-    prepared = await prepare(task, tools)
-    tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
-    applied = await prepared.stand.runner.apply(task.gold_patch, prepared.stand.base_layer, prepared.is_protected)
-    return Ground(prepared, applied, tools, wish.settings, emit, wish.attacks)
 
 
 @dataclass(slots=True)
@@ -82,6 +85,8 @@ class Audit:
     trials: Trials
     memo: Memo
     variants: Variants
+    folder: Path
+    replays: tuple[Replay, ...] | None = None
 
     async def make(self, check: CheckId) -> CheckResult:
         """One check's result, with its cost in the ledger."""
@@ -117,33 +122,64 @@ class Audit:
         return result
 
     async def _result(self, check: CheckId) -> CheckResult:
-        own: dict[CheckId, tuple[object, Callable[[Ground], Awaitable[CheckResult]]]] = {
-            "stability": ((self.ground.code_digest, self.ground.settings.runs), stability.check),
-            "amplified": (self.ground.code_digest, amplified.check),
-            "hidden-names": (self.ground.prepared.digest, hidden_names.check),
-            "hackability": (
-                (self.ground.prepared.digest, self.ground.attacks, self.ground.settings.attack_seconds),
-                hackability.check,
-            ),
-            "cost": (self.ground.code_digest, cost.check),
-        }
-        builders: dict[CheckId, Callable[[], Awaitable[CheckResult]]] = {
+        ground = self.ground
+        reads = (*ground.attacks, ground.prepared.digest)  # some attacks take their examples from the prompt
+        made: dict[CheckId, Callable[[], Awaitable[CheckResult]]] = {
+            "stability": lambda: self._kept(stability.check, "stability", ("runs", "flips")),
+            "amplified": lambda: self._kept(amplified.check, "amplified", ("check_seconds",)),
             "ablation": self.variants.ablation,
-            "mutants": self.variants.mutants,
-            "collateral": lambda: collateral.check(self.ground, self.trials, self.variants.accepted),
+            "mutants": self._mutants,
+            "alternatives": self._alternatives,
+            "hidden-names": lambda: hidden_names.check(ground),
+            "requirements": lambda: requirements.check(ground),
+            "leaks": self._leaks,
+            "hackability": lambda: self._kept(hackability.check, "hackability", ("attack_seconds",), reads),
+            "collateral": lambda: collateral.check(ground, self.trials, self.variants.accepted),
+            "cost": lambda: self._kept(cost.check, "cost", ("verdict_seconds", "memory_mib", "disk_mib")),
         }
-        if check in builders:
-            return await builders[check]()
-        if check in own:
-            key, function = own[check]
-            result, remembered = await self.memo.get(
-                [check, key, self.ground.settings.model_dump(mode="json")],
-                RESULT,
-                lambda: function(self.ground),
-                keep=lambda value: value.status != "unknown",
-            )
-            return result.model_copy(update={"remembered": remembered})
-        return unanswered(check, "not built yet")
+        return await made[check]()
+
+    async def _kept(
+        self,
+        function: Callable[[Ground], Awaitable[CheckResult]],
+        name: str,
+        settings: Sequence[str],
+        wish: Sequence[str] = (),
+    ) -> CheckResult:
+        """A result that depends on the code and on these settings, and not on the prompt."""
+        thresholds = [getattr(self.ground.settings, one) for one in settings]
+        result, remembered = await self.memo.get(
+            [name, self.ground.code_digest, thresholds, list(wish)],
+            RESULT,
+            lambda: function(self.ground),
+            keep=lambda value: value.status != "unknown",
+        )
+        return result.model_copy(update={"remembered": remembered})
+
+    async def _leaks(self) -> CheckResult:
+        """The prompt is read each time; the file system is searched once for the same environment and change."""
+        ground = self.ground
+        told = await anyio.to_thread.run_sync(leaks.prompt_findings, ground)
+        (found, unknown), remembered = await self.memo.get(
+            ["leaks", ground.code_digest],
+            SEARCHED,
+            lambda: leaks.search(ground),
+            keep=lambda searched: not leaks.is_blind(searched[1]),
+        )
+        result = leaks.result([*told, *found], unknown)
+        return result.model_copy(update={"remembered": remembered})
+
+    async def _mutants(self) -> CheckResult:
+        return with_bank(await self.variants.mutants(), await self._replays())
+
+    async def _alternatives(self) -> CheckResult:
+        return with_bank(await self.variants.alternatives(), await self._replays())
+
+    async def _replays(self) -> tuple[Replay, ...]:
+        """What the verifier says of the bank's solutions today; they are judged once an audit, and never remembered."""
+        if self.replays is None:
+            self.replays = await replay_bank(self.ground, self.folder)
+        return self.replays
 
 
 async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Toolbox) -> None:
@@ -155,6 +191,9 @@ async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Too
         task_digest=run.task_digest,
         assay_version=__version__,
         created_at=tools.clock.now(),
-        data={"checks": [result.model_dump(mode="json") for result in run.checks], "proposals": []},
+        data={
+            "checks": [result.model_dump(mode="json") for result in run.checks],
+            "proposals": [proposal.model_dump(mode="json") for proposal in run.proposals],
+        },
     )
     await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence)
