@@ -149,7 +149,7 @@ class Field:
         applied = await stand.runner.apply(task.gold_patch, stand.base_layer, prepared.is_protected)
         ground = Ground(prepared, applied, tools, settings, quiet)
         trials, memo = Trials(ground), Memo(tools.store)
-        audit, began = Audit(ground, trials, memo, Variants(ground, trials, memo)), time.monotonic()
+        audit, began = Audit(ground, trials, memo, Variants(ground, trials, memo), folder), time.monotonic()
         results = [await audit.make(check) for check in checks]
         seconds = time.monotonic() - began
         return AuditRun(task=task.slug, task_digest=prepared.digest, checks=tuple(results), wall_seconds=seconds)
