@@ -134,6 +134,64 @@ def test_what_a_candidate_writes_over_the_tests_does_not_count(project: Path) ->
     assert "conftest.py" in verdict["dropped_paths"]
 
 
+QUICK_CHECKS = (
+    "stability",
+    "ablation",
+    "mutants",
+    "alternatives",
+    "hidden-names",
+    "requirements",
+    "leaks",
+    "collateral",
+    "cost",
+)
+
+
+def audit(project: Path, *words: str, check: Sequence[int] = (0, 1)) -> dict[str, dict[str, Any]]:
+    folder = next((project / "tasks").iterdir())
+    only = [word for name in QUICK_CHECKS for word in ("--only", name)]
+    lines = assay(project, "audit", str(folder), "--runs", "2", *only, *words, "--json", check=check)
+    return {line.get("check", line["kind"]): line for line in lines}
+
+
+def test_an_audit_says_what_is_known_and_remembers_it(project: Path) -> None:
+    mine(project)
+    found = audit(project)
+    assert {name: found[name]["status"] for name in QUICK_CHECKS if found[name]["status"] == "unknown"} == {}
+    assert found["mutants"]["measures"][0]["value"] > 0.5
+    assert found["ablation"]["measures"][0] | {"low": 0, "high": 0} == {
+        "name": "hunks_noticed_share", "value": 1.0, "low": 0, "high": 0, "count": 1,
+    }  # fmt: skip
+    prompt = next((project / "tasks").iterdir()) / "instruction.md"
+    text = prompt.read_text()
+    try:
+        prompt.write_text(text + "\nThank you.\n")
+        again = audit(project)
+    finally:
+        prompt.write_text(text)
+    assert {name: again[name]["status"] for name in QUICK_CHECKS} == {n: found[n]["status"] for n in QUICK_CHECKS}
+    assert again["stability"]["remembered"] and again["stability"]["run_count"] == 0
+
+
+def test_an_audit_sees_the_answer_in_the_prompt_and_a_solution_that_is_rejected(project: Path) -> None:
+    mine(project)
+    folder = next((project / "tasks").iterdir())
+    prompt = folder / "instruction.md"
+    text = prompt.read_text()
+    right = project / "right.patch"
+    right.write_text(diff("temper.py", "return celsius + 273", "return celsius + 273.16"))
+    try:
+        prompt.write_text(f"{text}\nHint: `return round(celsius + 273.15, 2)`\n")
+        found = audit(project, "--right", str(right), check=(1,))
+    finally:
+        prompt.write_text(text)
+        for patch in (folder / "evidence/bank/right").iterdir():
+            patch.unlink()
+    assert (found["leaks"]["status"], found["leaks"]["findings"][0]["kind"]) == ("fail", "prompt")
+    assert found["alternatives"]["status"] == "fail"
+    assert [finding["kind"] for finding in found["alternatives"]["findings"]] == ["right-solution"]
+
+
 def test_killed_at_any_moment_it_ends_with_the_same_tasks(project: Path, tmp_path: Path) -> None:
     mine(project)
     wanted = contents(project / "tasks")

@@ -1,4 +1,8 @@
-"""Branches, conditional expressions and comprehensions in another form."""
+"""Branches, conditional expressions and comprehensions in another form.
+
+Two forms are missing on purpose: `if a and b` as nested conditions, and a branch after a `return` without its `else`.
+The compiler makes the same code of them, so that no run can tell them apart.
+"""
 
 from __future__ import annotations
 
@@ -10,17 +14,13 @@ from assay.core.alternatives.scopes import FRAMES, Scope, blocks_of, scopes_of
 from assay.core.alternatives.source import Rewrite, Source
 from assay.core.syntax import Function
 
-ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
-
 
 def branches(source: Source, _: Change) -> Iterator[Rewrite]:
-    """`if` statements of changed functions with their branches exchanged, nested, or without `else`."""
+    """`if` statements of changed functions with their branches exchanged, or as conditional expressions."""
     for scope in scopes_of(source):
         for statement in (s for block in blocks_of(scope) for s in block):
             if isinstance(statement, ast.If) and source.touches(statement) and _is_plain_if(source, statement):
                 yield from _swapped(source, scope, statement)
-                yield from _nested(source, scope, statement)
-                yield from _returned_early(source, scope, statement)
                 yield from _as_expression(source, scope, statement)
 
 
@@ -127,35 +127,6 @@ def _swapped(source: Source, scope: Scope, statement: ast.If) -> Iterator[Rewrit
     edits = (source.whole_lines(statement, statement, lines),)
     what = "the two branches changed places under the opposite condition"
     yield Rewrite("swap-branches", what, statement.lineno, statement.col_offset, edits, scope.dotted)
-
-
-def _nested(source: Source, scope: Scope, statement: ast.If) -> Iterator[Rewrite]:
-    match statement:
-        case ast.If(test=ast.BoolOp(op=ast.And(), values=[first, *rest]), orelse=[]):
-            indent, inner = source.indent(statement) or "", source.indent(statement.body[0]) or ""
-            step = inner.removeprefix(indent)
-            body = source.shifted(statement.body, inner, inner + step)
-            if body is None or not step or not inner.startswith(indent):
-                return
-            second = source.value(rest[0]) if len(rest) == 1 else " and ".join(source.atom(part) for part in rest)
-            lines = [f"{indent}if {source.value(first)}:", f"{inner}if {second}:", *body]
-            edits = (source.whole_lines(statement, statement, lines),)
-            what = "a condition of two parts became two nested conditions"
-            yield Rewrite("nest-conditions", what, statement.lineno, statement.col_offset, edits, scope.dotted)
-
-
-def _returned_early(source: Source, scope: Scope, statement: ast.If) -> Iterator[Rewrite]:
-    """What follows a branch that never goes on needs no `else`."""
-    if not statement.orelse or _is_elif(source, statement) or not isinstance(statement.body[-1], ENDS):
-        return
-    indent, inner = source.indent(statement) or "", source.indent(statement.orelse[0]) or ""
-    other = source.shifted(statement.orelse, inner, indent)
-    if other is None:
-        return
-    first = source.lines[statement.lineno - 1 : statement.body[-1].end_lineno]
-    edits = (source.whole_lines(statement, statement, [*first, *other]),)
-    what = "the else branch stands after the if, which never goes on"
-    yield Rewrite("early-return", what, statement.lineno, statement.col_offset, edits, scope.dotted)
 
 
 def _as_expression(source: Source, scope: Scope, statement: ast.If) -> Iterator[Rewrite]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Mapping
 from functools import cached_property
+from itertools import pairwise
 
 from assay.core.alternatives.source import Source, listed, read_source
 from assay.core.syntax import decode, is_test_path, parse
@@ -21,6 +22,12 @@ WINDOW = 3
 WORD = re.compile(r"[^\W_][\w-]*|_\w+")
 
 
+STOP = listed(
+    "a an the is are be been was were must not no of to in on for and or with by from at as it its this that should "
+    "can cannot could have has had will would if than when while but only any all you your use used using "
+    "does do did may might because so such one two"
+)
+"""Words that stand in any text, and tell nothing about what it says."""
 LOOKUPS = frozenset({"getattr", "hasattr", "setattr", "delattr"})
 
 
@@ -62,27 +69,35 @@ class Change:
         return windows(self.prompt_words)
 
     @cached_property
-    def _base_texts(self) -> str:
-        """All that the base says, a space between two words; string constants once more, put together."""
+    def _base_texts(self) -> tuple[tuple[str, ...], ...]:
+        """The words of all that the base says: its files, and the string constants of its code, put together."""
         parts = []
         for path, state in self.base.items():
             if state.mode == LINK or len(state.data) > MAX_TEXT_BYTES or b"\0" in state.data[:8000]:
                 continue
-            parts.append(" ".join(words(decode(state.data) or state.data.decode("utf-8", "replace"))))
+            parts.append(words(decode(state.data) or state.data.decode("utf-8", "replace")))
             tree = parse(state) if path.endswith(".py") else None
             if tree is not None:
                 constants = (n.value for n in ast.walk(tree) if isinstance(n, ast.Constant))
-                parts += [" ".join(words(c)) for c in constants if isinstance(c, str)]
-        return "\n".join(f" {part} " for part in parts)
+                parts += [words(constant) for constant in constants if isinstance(constant, str)]
+        return tuple(parts)
+
+    @cached_property
+    def _base_windows(self) -> frozenset[tuple[str, ...]]:
+        """What the base says, three words at a time, but for those that stand in any text."""
+        found = (window for part in self._base_texts for window in windows(part))
+        return frozenset(window for window in found if not STOP.issuperset(window))
 
     def is_told(self, text: str) -> bool:
-        """Whether the prompt has three words in a row of a text, or all of them, or the base has all of them."""
+        """Whether the prompt or the base has three words in a row of a text, or the prompt all of its words: a
+        solution may well keep to what it was told, or leave as it is what the base says.
+        """
         said = words(text)
-        if not said:
-            return False
-        if windows(said) & self._prompt_windows or set(said) <= set(self.prompt_words):
-            return True
-        return len(said) > 1 and f" {' '.join(said)} " in self._base_texts
+        return (
+            not windows(said).isdisjoint(self._prompt_windows | self._base_windows)
+            or set(said) <= set(self.prompt_words)
+            or (1 < len(said) < WINDOW and any(said in _pairs(part) for part in self._base_texts))
+        )
 
     @cached_property
     def _filters(self) -> tuple[re.Pattern[str], ...]:
@@ -214,6 +229,10 @@ def _is_text(arguments: list[ast.expr]) -> bool:
 def words(text: str) -> tuple[str, ...]:
     """The words of a text, in lower case and without what stands between them."""
     return tuple(word.lower() for word in WORD.findall(text))
+
+
+def _pairs(said: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
+    return frozenset(pairwise(said))
 
 
 def windows(said: tuple[str, ...]) -> frozenset[tuple[str, ...]]:

@@ -12,21 +12,19 @@ from assay.core.alternatives.source import Edit, Rewrite, Source
 
 
 def containers(source: Source, _: Change) -> Iterator[Rewrite]:
-    """A list literal as a tuple, and a tuple as a list: where it is used at once, or a local variable's only value."""
+    """A list as a tuple, and a tuple as a list, where it is the only value of a local variable. Those that are used on
+    the spot the compiler exchanges itself.
+    """
     for scope in scopes_of(source):
         quiet = _quiet_places(scope.node)
         for node in own_nodes(scope):
             match node:
                 case ast.Assign(targets=[ast.Name(id=name)], value=ast.List() | ast.Tuple() as value):
-                    uses = scope.uses[name]
-                    stores = [use for use in uses if not isinstance(use.ctx, ast.Load)]
-                    rest = [use for use in uses if use not in stores]
-                    fits = scope.is_local(name) and len(stores) == 1 and rest and all(id(u) in quiet for u in rest)
-                case ast.List() | ast.Tuple():
-                    value, fits = node, id(node) in quiet
+                    uses = [use for use in scope.uses[name] if isinstance(use.ctx, ast.Load)]
                 case _:
                     continue
-            if fits and isinstance(value.ctx, ast.Load) and source.touches(value):
+            is_quiet = bool(uses) and all(id(use) in quiet for use in uses)
+            if is_quiet and scope.is_local(name) and len(scope.uses[name]) == len(uses) + 1 and source.touches(value):
                 yield _exchanged(source, value, "container", scope.dotted)
 
 

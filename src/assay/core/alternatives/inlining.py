@@ -65,9 +65,12 @@ def _inlined_return(source: Source, scope: Scope, one: ast.stmt, next_one: ast.s
 
 
 def _ends_here(scope: Scope, name: str) -> bool:
-    """Whether nothing can read a name after a return: nothing else mentions it, or nothing runs any more."""
+    """Whether nothing can read a name after a return: nothing else mentions it, or nothing runs any more. What does
+    mention it must find a local variable still.
+    """
+    stores = sum(isinstance(use.ctx, ast.Store) for use in scope.uses[name])
     runs_later = any(isinstance(n, ast.Try) and n.finalbody for n in ast.walk(scope.node))
-    return len(scope.uses[name]) == 2 or not runs_later
+    return len(scope.uses[name]) == 2 or (stores > 1 and not runs_later)
 
 
 def _inlined_use(source: Source, scope: Scope, one: ast.stmt, next_one: ast.stmt) -> Iterator[Rewrite]:

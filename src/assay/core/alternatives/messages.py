@@ -6,9 +6,9 @@ import ast
 import re
 from collections.abc import Iterator
 
-from assay.core.alternatives.change import Change, is_warning, words
+from assay.core.alternatives.change import STOP, Change, is_warning, words
 from assay.core.alternatives.scopes import Scope, own_nodes, parameters_of, scopes_of
-from assay.core.alternatives.source import Edit, Rewrite, Source, listed
+from assay.core.alternatives.source import Edit, Rewrite, Source
 from assay.core.alternatives.texts import Text, read_text
 
 MIN_WORDS = 2
@@ -16,10 +16,6 @@ KEPT_SHARE = 0.6
 """With more of its words kept it would be nearly the same text."""
 REFUSAL = "This was refused"
 NOTICE = "Please take note"
-STOP = listed(
-    "a an the is are be been was were must not no of to in on for and or with by from at as it its this that should "
-    "can cannot could have has had will would if than when while but only any all you your use using does do did"
-)
 QUOTED = re.compile(r"[`'\"“‘]([^`'\"”’\n]{1,60})[`'\"”’]")
 NAME = re.compile(r"[^\W\d_]*_\w+|(?:\w+\.)*\w+\(\)|--[\w-]+|[a-z]+[A-Z]\w*|\w+(?:\.\w+)+")
 """Words that are no words of English: names with underscores, dots or capitals inside, options."""

@@ -25,9 +25,11 @@ def reorder_statements(source: Source, _: Change) -> Iterator[Rewrite]:
                     yield Rewrite("reorder-statements", what, one.lineno, one.col_offset, edits, scope.dotted)
 
 
-def reorder_functions(source: Source, _: Change) -> Iterator[Rewrite]:
-    """Two new functions of a module, none of which does anything when it is defined."""
+def reorder_functions(source: Source, change: Change) -> Iterator[Rewrite]:
+    """Two new functions of a module, none of which does anything when it is defined, where nobody lists a module."""
     body = source.tree.body
+    if change.reads("__dict__", "vars", "globals"):
+        return
     for one, other in pairwise(body):
         if not (isinstance(one, Function) and isinstance(other, Function)) or one.name == other.name:
             continue

@@ -68,7 +68,6 @@ class Source:
         self._starts = [0]
         for line in self.lines:
             self._starts.append(self._starts[-1] + len(line) + 1)
-        self.strings = _lines_inside_strings(tree)
 
     @cached_property
     def bound_names(self) -> frozenset[str]:
@@ -164,23 +163,6 @@ class Source:
             return None
         return self.lines[first_line(body[0]) - 1 : body[-1].end_lineno]
 
-    def shifted(self, body: list[ast.stmt], old: str, new: str) -> list[str] | None:
-        """The lines of a block at another indentation; None when that cannot be done line by line."""
-        lines = self.block(body)
-        if lines is None or self.indent(body[0]) != old:
-            return None
-        moved = []
-        for number, line in enumerate(lines, first_line(body[0])):
-            if number in self.strings or not line.strip():
-                moved.append(line)
-            elif line.startswith(old):
-                moved.append(new + line[len(old) :])
-            elif line.lstrip().startswith("#"):
-                moved.append(new + line.lstrip())
-            else:
-                return None  # a continuation that hangs further out
-        return moved
-
     def whole_lines(self, first: ast.stmt, last: ast.stmt, lines: Iterable[str]) -> Edit:
         """The edit that puts lines in the place of all lines from one statement to another."""
         start = self._starts[first_line(first) - 1]
@@ -220,12 +202,6 @@ def _head_end(node: ast.stmt) -> int:
         return node.subject.end_lineno or node.lineno
     body: list[ast.stmt] = getattr(node, "body", [])
     return first_line(body[0]) - 1 if body else node.lineno
-
-
-def _lines_inside_strings(tree: ast.Module) -> frozenset[int]:
-    """Lines that begin inside a string: white space before them belongs to it."""
-    nodes = (n for n in ast.walk(tree) if isinstance(n, ast.Constant | ast.JoinedStr))
-    return frozenset(line for n in nodes for line in range(n.lineno + 1, (n.end_lineno or n.lineno) + 1))
 
 
 def read_source(path: str, old: FileState | None, new: FileState | None) -> Source | None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from assay.core.variants.drafting import shown
-from assay.core.variants.harmless import is_warning
+from assay.core.variants.harmless import HARMLESS_KEYWORDS, NAMERS, is_warning
 from assay.core.variants.mutation import Mutation, operand, plain, replaced
 from assay.core.variants.places import Place
 from assay.core.variants.source import Edit, Module, dotted, words
@@ -124,7 +124,8 @@ def argument(module: Module, place: Place) -> Iterator[Mutation]:
     if not isinstance(node, ast.Call) or is_warning(node):
         return
     name = dotted(node.func).rpartition(".")[2]
-    pairs = list(zip(node.args, node.args[1:], strict=False)) if name not in SYMMETRIC else []
+    has_order = name not in SYMMETRIC and name not in NAMERS and not isinstance(place.parent, ast.Raise)
+    pairs = list(zip(node.args, node.args[1:], strict=False)) if has_order else []
     for left, right in pairs[:3]:
         if isinstance(left, ast.Starred) or isinstance(right, ast.Starred) or module.of(left) == module.of(right):
             continue
@@ -136,7 +137,7 @@ def argument(module: Module, place: Place) -> Iterator[Mutation]:
         what = f"arguments {shown(module.of(left))} and {shown(module.of(right))} swapped"
         yield Mutation(Edit(start, end, text), "arguments-swapped", what)
     for word in node.keywords:
-        edit = _without(module, node, word) if word.arg else None
+        edit = _without(module, node, word) if word.arg and word.arg not in HARMLESS_KEYWORDS else None
         if edit:
             yield Mutation(edit, "keyword-dropped", f"argument {shown(module.of(word))} left out")
 
