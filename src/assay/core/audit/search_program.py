@@ -7,7 +7,7 @@ decides nothing: it says in which files which needles lie, and what it did not r
 from __future__ import annotations
 
 PROGRAM = r'''
-import bz2, gzip, io, json, lzma, marshal, os, re, subprocess, sys, tarfile, threading, time, types, zipfile
+import bz2, gzip, hashlib, io, json, lzma, marshal, os, re, subprocess, sys, tarfile, threading, time, types, zipfile
 
 REQUEST = json.loads(sys.stdin.buffer.read().decode("utf-8"))
 ROOT = REQUEST.get("root", "/")
@@ -37,11 +37,13 @@ class Change:
         self.windows = [tuple(window) for window in given["windows"]]
         self.anchors = {max(window, key=len) for window in self.windows}
         self.tokens = [(token, token.encode("utf-8")) for token in given["tokens"]]
-        self.stems = set(given["stems"])
+        self.modules = set(given["modules"])
+        self.wholes = set(given["wholes"])
         self.codes = []
         for old, new in given["sources"]:
             known = {code.co_code for code in codes_of(old)}
-            self.codes += [c for c in codes_of(new) if c.co_code not in known and len(c.co_code) >= CODE_BYTES]
+            self.codes += [c for c in codes_of(new) if c.co_code not in known and len(c.co_code) >= CODE_BYTES
+                           and c.co_name.isidentifier()]
 
     def in_lines(self, lines):
         """Needles among the collapsed lines of a text."""
@@ -53,11 +55,15 @@ class Change:
             windows = [w for w in self.windows if "\n" + "\n".join(w) + "\n" in joined]
         return found, windows
 
-    def in_compiled(self, data, stem):
+    def is_of(self, path):
+        """Whether a file is a changed one by its name."""
+        return not self.modules.isdisjoint(names_of(path))
+
+    def in_compiled(self, data, same_module):
         """Names, and functions that were compiled to the same instructions."""
         tokens = [token for token, raw in self.tokens if raw in data]
         functions = []
-        if stem in self.stems:
+        if same_module:
             for code in self.codes:
                 names = [name.encode("utf-8") for name in (code.co_name,) + code.co_names]
                 if code.co_code in data and all(name in data for name in names):
@@ -96,26 +102,25 @@ def plain_diff(lines):
     return [line.lstrip("+> ") or line for line in lines]
 
 
-def stem_of(path):
-    """A module's own name; a package goes by its folder."""
-    stem = os.path.basename(path).split(".")[0]
-    if stem == "__init__":
-        folders = [part for part in os.path.dirname(path).split("/") if part != "__pycache__"]
-        stem = folders[-1] if folders else stem
-    return stem
+def names_of(path):
+    """A module's own name, and that with its folder's."""
+    folders = [part for part in path.replace("!", "/").split("/") if part != "__pycache__"]
+    stem = folders.pop().split(".")[0]
+    return (stem, folders[-1] + "/" + stem) if folders else (stem,)
 
 
 def look(data, path, member=""):
     """Search one file's bytes."""
     name = member or path
-    stem = stem_of(name)
     if name.endswith((".pyc", ".pyo")):
         for change in changes:
-            tokens, functions = change.in_compiled(data, stem)
+            same = change.is_of(name)
+            tokens, functions = change.in_compiled(data, same)
             if tokens or functions:
-                report(change, path, member, tokens=tokens, functions=functions, same_module=stem in change.stems)
+                report(change, path, member, tokens=tokens, functions=functions, same_module=same)
         return
-    if not may_hold(data):
+    named = [change for change in changes if change.is_of(name)]
+    if not named and not may_hold(data):
         return
     lines = squeezed(data)
     # In a diff, lines of the context have no sign; in a file, nearly no line has one.
@@ -125,8 +130,10 @@ def look(data, path, member=""):
         if signed and not windows:
             more, windows = change.in_lines(plain_diff(lines))
             found = sorted(set(found) | set(more))
-        if found or windows:
-            report(change, path, member, lines=found, windows=windows)
+        same = change in named
+        whole = same and hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest() in change.wholes
+        if found or windows or whole:
+            report(change, path, member, lines=found, windows=windows, whole=whole, same_module=same)
 
 
 def report(change, path, member, **what):
@@ -335,14 +342,11 @@ lock = threading.Lock()
 plant()
 changes = [Change(given) for given in REQUEST["changes"]]
 wanted = {line.encode("utf-8") for change in changes for line in change.lines | change.anchors}
-stems = {stem for change in changes for stem in change.stems}
+modules = {module for change in changes for module in change.modules}
 texts, compiled, archives = sorted_out()
-for path in holding(texts, sorted(wanted)):
-    data = read(path)
-    if data is not None:
-        look(data, path)
-candidates = set(holding(compiled, sorted({raw for change in changes for _, raw in change.tokens})))
-candidates |= {path for path in compiled if stem_of(path) in stems}
+candidates = set(holding(texts, sorted(wanted)))
+candidates |= set(holding(compiled, sorted({raw for change in changes for _, raw in change.tokens})))
+candidates |= {path for path in texts + compiled if not modules.isdisjoint(names_of(path))}
 for path in sorted(candidates):
     data = read(path) if in_time() else None
     if data is not None:
