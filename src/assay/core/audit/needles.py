@@ -53,7 +53,7 @@ class Needles:
     wholes: tuple[str, ...] = ()
     """SHA-256 of the changed files as they are after the change, their lines collapsed."""
     sources: tuple[tuple[str, str], ...] = ()
-    """Changed Python files, before and after."""
+    """Changed Python files, before and after: the program compiles them, and so knows their functions again."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""

@@ -7,7 +7,8 @@ decides nothing: it says in which files which needles lie, and what it did not r
 from __future__ import annotations
 
 PROGRAM = r'''
-import bz2, gzip, hashlib, io, json, lzma, marshal, os, re, subprocess, sys, tarfile, threading, time, types, zipfile
+import bz2, gzip, hashlib, importlib.util, io, json, lzma, marshal, os, re, subprocess, sys, tarfile, threading
+import time, types, zipfile
 
 REQUEST = json.loads(sys.stdin.buffer.read().decode("utf-8"))
 ROOT = REQUEST.get("root", "/")
@@ -24,7 +25,7 @@ SMALL = 256 * 1024
 LARGE = 16 * 1024 * 1024
 LARGE_ARCHIVE = 256 * 1024 * 1024
 MAX_MEMBERS = 20000
-CODE_BYTES = 40
+HEADER = 16 if sys.version_info >= (3, 7) else 12
 
 counts = {"files": 0, "archives": 0, "skipped_files": 0, "unreadable": 0, "large": 0}
 matches, late = [], []
@@ -39,11 +40,9 @@ class Change:
         self.tokens = [(token, token.encode("utf-8")) for token in given["tokens"]]
         self.modules = set(given["modules"])
         self.wholes = set(given["wholes"])
-        self.codes = []
+        self.codes = set()
         for old, new in given["sources"]:
-            known = {code.co_code for code in codes_of(old)}
-            self.codes += [c for c in codes_of(new) if c.co_code not in known and len(c.co_code) >= CODE_BYTES
-                           and c.co_name.isidentifier()]
+            self.codes |= compiled_parts(old, new)
 
     def in_lines(self, lines):
         """Needles among the collapsed lines of a text."""
@@ -60,27 +59,39 @@ class Change:
         return not self.modules.isdisjoint(names_of(path))
 
     def in_compiled(self, data, same_module):
-        """Names, and functions that were compiled to the same instructions."""
+        """Names, and functions that were compiled to the same code."""
         tokens = [token for token, raw in self.tokens if raw in data]
         functions = []
-        if same_module:
-            for code in self.codes:
-                names = [name.encode("utf-8") for name in (code.co_name,) + code.co_names]
-                if code.co_code in data and all(name in data for name in names):
-                    functions.append(code.co_name)
+        if same_module and data[:4] == importlib.util.MAGIC_NUMBER:
+            try:
+                functions = sorted(code[0] for code in signatures(marshal.loads(data[HEADER:])) & self.codes)
+            except (ValueError, EOFError, TypeError, AttributeError):
+                pass
         return tokens, functions
 
 
-def codes_of(source):
+def compiled_parts(old, new):
+    """The functions of a module, and its top, that are compiled otherwise after a change."""
     try:
-        todo, found = [compile(source, "x", "exec", dont_inherit=True)], []
+        after = signatures(compile(new, "x", "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+        return set()
+    try:
+        return after - signatures(compile(old, "x", "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return after
+
+
+def signatures(code):
+    """All functions inside a code object, and itself: what they do, and not where they stand."""
+    todo, found = [code], set()
     while todo:
         code = todo.pop()
-        inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        todo += inner
-        found += inner
+        todo += [inner for inner in code.co_consts if isinstance(inner, types.CodeType)]
+        constants = tuple(c.co_name if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts
+                          if not isinstance(c, frozenset))  # a set's order is not stable
+        found.add((code.co_name, code.co_argcount, getattr(code, "co_posonlyargcount", 0), code.co_kwonlyargcount,
+                   code.co_flags, code.co_code, constants, code.co_names, code.co_varnames))
     return found
 
 
@@ -304,7 +315,7 @@ def plant():
         if kind == "compiled":
             code = compile(source, "canary", "exec", dont_inherit=True)
             with open(path, "wb") as stream:
-                stream.write(b"\0" * 16 + marshal.dumps(code))
+                stream.write(importlib.util.MAGIC_NUMBER + bytes(HEADER - 4) + marshal.dumps(code))
         else:
             with open(path, "w", encoding="utf-8") as stream:
                 stream.write(source)
