@@ -27,7 +27,7 @@ from assay.testing.interpreter import own_environment
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox, pytest.mark.slow]
 OLD = b"def zig(zag):\n    return zag\n"
 NEW = (
-    b"def zig(zag):\n    if zag_is_odd(zag, limit=zag):\n        raise ValueError('zag is odd', zag)\n    return zag\n\n"
+    b"def zig(zag):\n    if zag_is_odd(zag, limit=zag):\n        raise ValueError('zag is odd')\n    return zag\n\n"
     b"def zag_is_odd(given_zag, limit):\n    return given_zag % 2 == 1 and given_zag < limit * given_zag\n"
 )
 
