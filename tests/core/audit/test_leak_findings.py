@@ -21,6 +21,7 @@ from assay.core.audit.needles import Needles, needles
 from assay.core.audit.search_program import PROGRAM
 from assay.model.audit import Finding
 from assay.model.tree import FileChange, FileState
+from assay.stages.audit.leaks import BLIND, result
 
 OLD = """\
 import re
@@ -196,6 +197,12 @@ def test_a_canary_is_missed_when_it_is_not_there(tmp_path: Path) -> None:
 
 def test_a_change_of_documents_alone_cannot_be_searched_for() -> None:
     assert not needles("gold", [FileChange("README.md", None, FileState(NEW.encode()))], {})
+
+
+def test_a_search_that_misses_what_was_planted_says_nothing() -> None:
+    unknown = [f"{BLIND}: what was planted was not found as {PLACES[0]}"]
+    assert result([], unknown).status == "unknown"
+    assert result([Finding(kind="prompt", what="x")], unknown).status == "fail"
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.text(max_size=100))
