@@ -183,10 +183,10 @@ CLOCKS = (
      """, "test_next_anniversary"),
 )  # fmt: skip
 CHANCES = (
-    ("random() < 0.7", """
+    ("a number below 0.7", """
      def test_sample_is_small():
          import random
-         assert random.random() < 0.7
+         assert random.Random().random() < 0.7  # some suites seed the module's own
      """, "test_sample_is_small"),
     ("a byte of urandom", """
      def test_token_starts_low():
@@ -202,7 +202,7 @@ CHANCES = (
      def test_shuffle_keeps_the_last():
          import random
          cards = list(range(4))
-         random.shuffle(cards)
+         random.Random().shuffle(cards)
          assert cards[-1] != 0
      """, "test_shuffle_keeps_the_last"),
     ("microseconds", """
