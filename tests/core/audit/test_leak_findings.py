@@ -123,11 +123,11 @@ def test_the_fixed_release_is_found_in_every_form(tmp_path: Path) -> None:
     write(root / "home/cache/response.body", gzip.compress(NEW.encode()))
     write(root / "usr/share/doc/pkg.diff", ("+" + NEW.replace("\n", "\n+")).encode())
     write(root / "env/short.py", OLD.encode())
-    compiled = [["compiled", str(root / "env/x/__pycache__/short.cpython-311.pyc"), NEW]]
+    compiled = [["compiled", str(root / "env/pkg/__pycache__/short.cpython-311.pyc"), NEW]]
     findings, report = found(root, plant=compiled, system=["usr"])
     assert [finding.subject for finding in findings] == [
         "/env/lib/site-packages/pkg/short.py",
-        "/env/x/__pycache__/short.cpython-311.pyc",
+        "/env/pkg/__pycache__/short.cpython-311.pyc",
         "/home/cache/pkg-2.tar.gz!pkg-2/pkg/short.py",
         "/home/cache/response.body!response",
         "/usr/share/doc/pkg.diff",
@@ -139,10 +139,27 @@ def test_a_change_without_new_names_is_found_compiled(tmp_path: Path) -> None:
     new = OLD.replace("words[:limit]", "words[: max(limit, 0)] + [word for word in words if limit < 0]")
     change = FileChange("pkg/short.py", FileState(OLD.encode()), FileState(new.encode()))
     wanted = needles("gold", [change], BASE)
-    planted = [[kind, str(tmp_path / f"root/{kind}/short.pyc"), text] for kind, text in [("compiled", new)]]
-    planted.append(["compiled", str(tmp_path / "root/base/short.pyc"), OLD])
+    planted = [[kind, str(tmp_path / f"root/{kind}/pkg/short.pyc"), text] for kind, text in [("compiled", new)]]
+    planted.append(["compiled", str(tmp_path / "root/base/pkg/short.pyc"), OLD])
     findings, _ = found(tmp_path / "root", change=wanted, plant=planted)
-    assert [finding.subject for finding in findings] == ["/compiled/short.pyc"]
+    assert [finding.subject for finding in findings] == ["/compiled/pkg/short.pyc"]
+
+
+def test_a_change_that_only_takes_away_is_found_whole(tmp_path: Path) -> None:
+    old = NEW.replace("    result", "    print(words)\n    result")
+    change = FileChange("pkg/short.py", FileState(old.encode()), FileState(NEW.encode()))
+    wanted = needles("gold", [change], {"pkg/short.py": FileState(old.encode())})
+    assert (wanted.lines, wanted.windows) == ((), ())
+    write(tmp_path / "root/env/pkg/short.py", NEW.replace("    ", "\t").encode())
+    write(tmp_path / "root/env/pkg/long.py", NEW.encode())
+    write(tmp_path / "root/old/pkg/short.py", old.encode())
+    findings, _ = found(tmp_path / "root", change=wanted)
+    assert [finding.subject for finding in findings] == ["/env/pkg/short.py"]
+
+
+def test_the_standard_library_gives_nothing_away(tmp_path: Path) -> None:
+    write(tmp_path / "root/x/lib/python3.9/short.py", NEW.encode())
+    assert found(tmp_path / "root")[0] == []
 
 
 def test_what_the_base_has_and_what_is_chance_is_no_leak(tmp_path: Path) -> None:

@@ -19,15 +19,15 @@ from assay.model.tree import FileChange, FileState, Tree
 
 FEW_LINES = 3
 """So many lines of a change are no chance."""
-LONG_LINE = 60
-"""Characters of a line that nobody writes twice."""
 LONG_TOKEN = 16
-MANY_TOKENS = 4
+MANY_TOKENS = 6
 SHOWN = 6
 """Lines that a finding shows."""
 CODE = re.compile(r"[(\[{=.<>+*/%]")
 BUNDLE = re.compile(rb"# v[23] git bundle\n")
 PACK = b"PACK\x00\x00\x00"
+STANDARD_LIBRARY = re.compile(r"/lib(?:64)?/python3[^/]*/(?!site-packages|dist-packages|ensurepip/)")
+"""What everybody has who has the language; a change that copies from it gives nothing away."""
 REMNANT = re.compile(r"(?:^|/)(?:\.git|\.hg|\.svn|\.bzr|CVS|packed-refs|FETCH_HEAD|ORIG_HEAD)(?:/|$)")
 REST = re.compile(r"\.(?:orig|rej|patch|diff)$")
 FETCHES = re.compile(r"\bgit\b[^&|;\n]*\b(?:clone|fetch|pull|remote add)\b|^ADD\s+\S*(?:\.git|git@)\S*", re.MULTILINE)
@@ -127,7 +127,7 @@ def environment_leaks(
     found: dict[str, Finding] = {}
     for match in matches:
         path = str(match.get("path", ""))
-        if match.get("change") != wanted.key or path in public:
+        if match.get("change") != wanted.key or path in public or STANDARD_LIBRARY.search(path):
             continue
         evidence = _evidence(match, wanted)
         place = f"{path}!{match['member']}" if match.get("member") else path
@@ -146,16 +146,19 @@ def _evidence(match: Mapping[str, Any], wanted: Needles) -> list[str]:
     """What is held, in a few words, and the pieces; empty when it may be chance."""
     windows = [" ⏎ ".join(window) for window in match.get("windows", ())]
     lines = [str(line) for line in match.get("lines", ())]
+    near = bool(match.get("same_module"))
+    if match.get("whole"):
+        return ["a whole file", *lines, *windows]
     if windows:
         return [f"{len(windows)} hunks" if len(windows) > 1 else "a hunk", *lines, *windows]
-    if len(lines) >= FEW_LINES or any(len(line) >= LONG_LINE for line in lines):
+    if len(lines) >= FEW_LINES or (near and lines):
         return [f"{len(lines)} lines" if len(lines) > 1 else "a line", *lines]
     functions = [str(name) for name in match.get("functions", ())]
     if functions:
         return ["compiled functions", *functions]
     tokens = [str(token) for token in match.get("tokens", ())]
     many = len(tokens) >= MANY_TOKENS and len(tokens) * 2 >= len(wanted.tokens)
-    near = match.get("same_module") and (len(tokens) > 1 or any(len(token) >= LONG_TOKEN for token in tokens))
+    near = near and (len(tokens) > 1 or any(len(token) >= LONG_TOKEN for token in tokens))
     return ["new names", *tokens] if many or near else []
 
 

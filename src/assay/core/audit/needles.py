@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import ast
 import difflib
+import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from assay.core.leaks import PROSE_SUFFIXES, added_blocks, is_informative
-from assay.core.syntax import Function, decode, is_test_path, parse
+from assay.core.syntax import SOURCE_ROOTS, Function, decode, is_test_path, parse
 from assay.model.tree import FileChange, FileState, Tree
 
 MAX_LINES = 150
@@ -28,8 +29,10 @@ MIN_WINDOW_NAMES = 6
 MIN_LONGEST = 15
 """Characters of the longest line of a window, by which it is looked for first."""
 MIN_TOKEN_CHARACTERS = 7
+MIN_WHOLE_LINES = 5
 MAX_SOURCE_CHARACTERS = 400_000
 NAME = re.compile(r"[A-Za-z_]\w*")
+DUNDER = re.compile(r"__\w+__")
 IMPORT = re.compile(r"(?:from|import)\b")
 
 
@@ -42,20 +45,22 @@ class Needles:
     lines: tuple[str, ...] = ()
     """Added lines that say enough and that the base does not have."""
     windows: tuple[tuple[str, ...], ...] = ()
-    """Neighbouring lines around what was changed, as the change leaves them and as no file of the base has them."""
+    """Neighbouring lines around what was changed, as the change leaves them; one of them is new to the base."""
     tokens: tuple[str, ...] = ()
     """Names and texts that only the change has."""
-    stems: tuple[str, ...] = ()
-    """Names of the changed modules, without folder and suffix; a package by its folder."""
+    modules: tuple[str, ...] = ()
+    """The changed files by the last two parts of their paths, or the last where nothing is above, without suffix."""
+    wholes: tuple[str, ...] = ()
+    """SHA-256 of the changed files as they are after the change, their lines collapsed."""
     sources: tuple[tuple[str, str], ...] = ()
-    """Changed Python files, before and after."""
+    """Changed Python files, before and after: the program compiles them, and so knows their functions again."""
 
     def plain(self) -> dict[str, Any]:
         """As JSON has it."""
         return asdict(self)
 
     def __bool__(self) -> bool:
-        return bool(self.lines or self.windows or self.tokens)
+        return bool(self.lines or self.wholes)
 
 
 def needles(key: str, changes: Sequence[FileChange], base: Tree) -> Needles:
@@ -74,7 +79,8 @@ def needles(key: str, changes: Sequence[FileChange], base: Tree) -> Needles:
         lines=tuple(sorted((line for line in lines if line not in known), key=len, reverse=True)[:MAX_LINES]),
         windows=tuple(windows)[:MAX_WINDOWS],
         tokens=tuple(_tokens(code, words)[:MAX_TOKENS]),
-        stems=tuple(dict.fromkeys(_stem(change.path) for change in code)),
+        modules=tuple(dict.fromkeys(_module(change.path) for change in code)),
+        wholes=tuple(sorted({whole for change in code if (whole := _whole(change))})),
         sources=tuple((old, new) for old, new in sources if len(new) <= MAX_SOURCE_CHARACTERS),
     )
 
@@ -92,7 +98,8 @@ def _windows(change: FileChange, known: Mapping[str, object]) -> Iterable[tuple[
         if tag == "equal":
             continue
         window = tuple(new[max(0, start - CONTEXT_LINES) : min(end, start + MAX_BLOCK_LINES) + CONTEXT_LINES])
-        if _tells(window) and f"\n{chr(10).join(window)}\n" not in f"\n{before}\n":
+        brings = any(line not in known for line in new[start:end])
+        if brings and _tells(window) and f"\n{chr(10).join(window)}\n" not in f"\n{before}\n":
             yield window
 
 
@@ -131,7 +138,7 @@ def _names(node: ast.AST) -> Iterable[str]:
 
 
 def _is_distinctive(token: str) -> bool:
-    if len(token) < MIN_TOKEN_CHARACTERS or len(token) > 200 or not token.isprintable():
+    if len(token) < MIN_TOKEN_CHARACTERS or len(token) > 200 or not token.isprintable() or DUNDER.fullmatch(token):
         return False
     return "_" in token.strip("_") or " " in token or len(token) >= 12 or not (token.islower() or token.isupper())
 
@@ -152,7 +159,17 @@ def _text(state: FileState | None) -> str:
     return decode(state.data) or state.data.decode("utf-8", "replace")
 
 
-def _stem(path: str) -> str:
+def _module(path: str) -> str:
     *folders, name = path.split("/")
     stem = name.partition(".")[0]
-    return folders[-1] if stem == "__init__" and folders else stem
+    return f"{folders[-1]}/{stem}" if folders and f"{folders[-1]}/" not in SOURCE_ROOTS else stem
+
+
+def _whole(change: FileChange) -> str:
+    """What the file is known by when nothing of it is new, as when lines were only taken away; empty for a file of a
+    few lines, which may be alike by chance, and for one in which nothing changed but spaces.
+    """
+    lines = squeezed(_text(change.new))
+    if len(lines) < MIN_WHOLE_LINES or lines == squeezed(_text(change.old)):
+        return ""
+    return hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest()

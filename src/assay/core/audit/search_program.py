@@ -7,7 +7,8 @@ decides nothing: it says in which files which needles lie, and what it did not r
 from __future__ import annotations
 
 PROGRAM = r'''
-import bz2, gzip, io, json, lzma, marshal, os, re, subprocess, sys, tarfile, threading, time, types, zipfile
+import bz2, gzip, hashlib, importlib.util, io, json, lzma, marshal, os, re, subprocess, sys, tarfile, threading
+import time, types, zipfile
 
 REQUEST = json.loads(sys.stdin.buffer.read().decode("utf-8"))
 ROOT = REQUEST.get("root", "/")
@@ -24,7 +25,7 @@ SMALL = 256 * 1024
 LARGE = 16 * 1024 * 1024
 LARGE_ARCHIVE = 256 * 1024 * 1024
 MAX_MEMBERS = 20000
-CODE_BYTES = 40
+HEADER = 16 if sys.version_info >= (3, 7) else 12
 
 counts = {"files": 0, "archives": 0, "skipped_files": 0, "unreadable": 0, "large": 0}
 matches, late = [], []
@@ -37,11 +38,11 @@ class Change:
         self.windows = [tuple(window) for window in given["windows"]]
         self.anchors = {max(window, key=len) for window in self.windows}
         self.tokens = [(token, token.encode("utf-8")) for token in given["tokens"]]
-        self.stems = set(given["stems"])
-        self.codes = []
+        self.modules = set(given["modules"])
+        self.wholes = set(given["wholes"])
+        self.codes = set()
         for old, new in given["sources"]:
-            known = {code.co_code for code in codes_of(old)}
-            self.codes += [c for c in codes_of(new) if c.co_code not in known and len(c.co_code) >= CODE_BYTES]
+            self.codes |= compiled_parts(old, new)
 
     def in_lines(self, lines):
         """Needles among the collapsed lines of a text."""
@@ -53,28 +54,44 @@ class Change:
             windows = [w for w in self.windows if "\n" + "\n".join(w) + "\n" in joined]
         return found, windows
 
-    def in_compiled(self, data, stem):
-        """Names, and functions that were compiled to the same instructions."""
+    def is_of(self, path):
+        """Whether a file is a changed one by its name."""
+        return not self.modules.isdisjoint(names_of(path))
+
+    def in_compiled(self, data, same_module):
+        """Names, and functions that were compiled to the same code."""
         tokens = [token for token, raw in self.tokens if raw in data]
         functions = []
-        if stem in self.stems:
-            for code in self.codes:
-                names = [name.encode("utf-8") for name in (code.co_name,) + code.co_names]
-                if code.co_code in data and all(name in data for name in names):
-                    functions.append(code.co_name)
+        if same_module and data[:4] == importlib.util.MAGIC_NUMBER:
+            try:
+                functions = sorted(code[0] for code in signatures(marshal.loads(data[HEADER:])) & self.codes)
+            except (ValueError, EOFError, TypeError, AttributeError):
+                pass
         return tokens, functions
 
 
-def codes_of(source):
+def compiled_parts(old, new):
+    """The functions of a module, and its top, that are compiled otherwise after a change."""
     try:
-        todo, found = [compile(source, "x", "exec", dont_inherit=True)], []
+        after = signatures(compile(new, "x", "exec", dont_inherit=True))
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+        return set()
+    try:
+        return after - signatures(compile(old, "x", "exec", dont_inherit=True))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return after
+
+
+def signatures(code):
+    """All functions inside a code object, and itself: what they do, and not where they stand."""
+    todo, found = [code], set()
     while todo:
         code = todo.pop()
-        inner = [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        todo += inner
-        found += inner
+        todo += [inner for inner in code.co_consts if isinstance(inner, types.CodeType)]
+        constants = tuple(c.co_name if isinstance(c, types.CodeType) else repr(c) for c in code.co_consts
+                          if not isinstance(c, frozenset))  # a set's order is not stable
+        found.add((code.co_name, code.co_argcount, getattr(code, "co_posonlyargcount", 0), code.co_kwonlyargcount,
+                   code.co_flags, code.co_code, constants, code.co_names, code.co_varnames))
     return found
 
 
@@ -96,26 +113,25 @@ def plain_diff(lines):
     return [line.lstrip("+> ") or line for line in lines]
 
 
-def stem_of(path):
-    """A module's own name; a package goes by its folder."""
-    stem = os.path.basename(path).split(".")[0]
-    if stem == "__init__":
-        folders = [part for part in os.path.dirname(path).split("/") if part != "__pycache__"]
-        stem = folders[-1] if folders else stem
-    return stem
+def names_of(path):
+    """A module's own name, and that with its folder's."""
+    folders = [part for part in path.replace("!", "/").split("/") if part != "__pycache__"]
+    stem = folders.pop().split(".")[0]
+    return (stem, folders[-1] + "/" + stem) if folders else (stem,)
 
 
 def look(data, path, member=""):
     """Search one file's bytes."""
     name = member or path
-    stem = stem_of(name)
     if name.endswith((".pyc", ".pyo")):
         for change in changes:
-            tokens, functions = change.in_compiled(data, stem)
+            same = change.is_of(name)
+            tokens, functions = change.in_compiled(data, same)
             if tokens or functions:
-                report(change, path, member, tokens=tokens, functions=functions, same_module=stem in change.stems)
+                report(change, path, member, tokens=tokens, functions=functions, same_module=same)
         return
-    if not may_hold(data):
+    named = [change for change in changes if change.is_of(name)]
+    if not named and not may_hold(data):
         return
     lines = squeezed(data)
     # In a diff, lines of the context have no sign; in a file, nearly no line has one.
@@ -125,8 +141,10 @@ def look(data, path, member=""):
         if signed and not windows:
             more, windows = change.in_lines(plain_diff(lines))
             found = sorted(set(found) | set(more))
-        if found or windows:
-            report(change, path, member, lines=found, windows=windows)
+        same = change in named
+        whole = same and hashlib.sha256("\n".join(lines).encode("utf-8", "replace")).hexdigest() in change.wholes
+        if found or windows or whole:
+            report(change, path, member, lines=found, windows=windows, whole=whole, same_module=same)
 
 
 def report(change, path, member, **what):
@@ -297,7 +315,7 @@ def plant():
         if kind == "compiled":
             code = compile(source, "canary", "exec", dont_inherit=True)
             with open(path, "wb") as stream:
-                stream.write(b"\0" * 16 + marshal.dumps(code))
+                stream.write(importlib.util.MAGIC_NUMBER + bytes(HEADER - 4) + marshal.dumps(code))
         else:
             with open(path, "w", encoding="utf-8") as stream:
                 stream.write(source)
@@ -335,14 +353,11 @@ lock = threading.Lock()
 plant()
 changes = [Change(given) for given in REQUEST["changes"]]
 wanted = {line.encode("utf-8") for change in changes for line in change.lines | change.anchors}
-stems = {stem for change in changes for stem in change.stems}
+modules = {module for change in changes for module in change.modules}
 texts, compiled, archives = sorted_out()
-for path in holding(texts, sorted(wanted)):
-    data = read(path)
-    if data is not None:
-        look(data, path)
-candidates = set(holding(compiled, sorted({raw for change in changes for _, raw in change.tokens})))
-candidates |= {path for path in compiled if stem_of(path) in stems}
+candidates = set(holding(texts, sorted(wanted)))
+candidates |= set(holding(compiled, sorted({raw for change in changes for _, raw in change.tokens})))
+candidates |= {path for path in texts + compiled if not modules.isdisjoint(names_of(path))}
 for path in sorted(candidates):
     data = read(path) if in_time() else None
     if data is not None:

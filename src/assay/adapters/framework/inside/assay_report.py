@@ -1,7 +1,8 @@
 """The pytest plug-in that tells assay, over an inherited pipe, how every single test ends.
 
 Runs inside the sandbox with the repository's own interpreter: Python 3.6 and later, pytest 3.6 and later, standard
-library only. One JSON object a line; the last one counts the others, so that a loss shows.
+library only. One JSON object a line; the last one counts the others, so that a loss shows. Nothing is asserted in
+here, and pytest is told not to look for it: PYTEST_DONT_REWRITE.
 """
 
 import collections
