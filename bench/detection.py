@@ -30,7 +30,7 @@ from assay.core.bounds import lower_bound
 from bench.defects import DEFECTS
 from bench.field import QUIET_CHECKS, Field, Log, service
 
-SLOWER = (0.8, 1.6)
+SLOWER = (0.4, 0.8)
 """Seconds of tests."""
 TESTS_A_SECOND = 350
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
 
 from assay.core.interface import new_strings
 from assay.core.twins.cases import Case
+from assay.model.task import Task
 from assay.model.tree import FileState
 from bench.soil import Edit, Planting, Soil, edited, module_of, parsed, with_tests
 
@@ -92,6 +93,11 @@ def appended(soil: Soil, text: str, *names: str) -> tuple[dict[str, bytes], tupl
     path = paths[0]
     data = soil.hidden(path).rstrip() + b"\n\n\n" + textwrap.dedent(text).strip().encode() + b"\n"
     return {path: data}, tuple(f"{path}::{name}" for name in names)
+
+
+def listed(soil: Soil, files: Mapping[str, bytes], ids: Sequence[str]) -> list[Task]:
+    """The task with these tests as pass-to-pass; or as fail-to-pass, where a file cannot be collected on the base."""
+    return [with_tests(soil.task, files, ids), with_tests(soil.task, files, failing=ids)] if files else []
 
 
 ORDERS = (
@@ -183,10 +189,10 @@ CLOCKS = (
      """, "test_next_anniversary"),
 )  # fmt: skip
 CHANCES = (
-    ("random() < 0.7", """
+    ("a number below 0.7", """
      def test_sample_is_small():
          import random
-         assert random.random() < 0.7
+         assert random.Random().random() < 0.7  # some suites seed the module's own
      """, "test_sample_is_small"),
     ("a byte of urandom", """
      def test_token_starts_low():
@@ -202,7 +208,7 @@ CHANCES = (
      def test_shuffle_keeps_the_last():
          import random
          cards = list(range(4))
-         random.shuffle(cards)
+         random.Random().shuffle(cards)
          assert cards[-1] != 0
      """, "test_shuffle_keeps_the_last"),
     ("microseconds", """
@@ -224,8 +230,7 @@ def order_and_clock(soil: Soil) -> Iterator[Planting]:
     filled = clock.format(year=soil.today.year, soon=soon, late=seconds, today=soil.today)
     both = textwrap.dedent(text).strip() + "\n\n\n" + textwrap.dedent(filled).strip()
     files, ids = appended(soil, both, *names, name)
-    if files:
-        task = with_tests(soil.task, files, ids)
+    for task in listed(soil, files, ids):
         yield Planting(task, f"{names[0]} and {names[1]}", marks=ids[:2], also={"clock": (what, ids[2:])})
 
 
@@ -233,8 +238,8 @@ def chance(soil: Soil) -> Iterator[Planting]:
     """A test that fails in three runs of ten; verified by luck, hence several tries."""
     what, text, name = soil.draw.choice(CHANCES)
     files, ids = appended(soil, text, name)
-    for _ in range(4 if files else 0):
-        yield Planting(with_tests(soil.task, files, ids), what, marks=ids)
+    for task in (*listed(soil, files, ids), *listed(soil, files, ids)):
+        yield Planting(task, what, marks=ids)
 
 
 def network_dependence(soil: Soil) -> Iterator[Planting]:
@@ -245,8 +250,8 @@ def network_dependence(soil: Soil) -> Iterator[Planting]:
         socket.create_connection(("127.0.0.1", {soil.port}), timeout=5).close()
     """
     files, ids = appended(soil, text, "test_service_answers")
-    if files:
-        yield Planting(with_tests(soil.task, files, ids), "a connection", marks=ids, online=True)
+    for task in listed(soil, files, ids):
+        yield Planting(task, "a connection", marks=ids, online=True)
 
 
 def narrow_message(soil: Soil) -> Iterator[Planting]:
