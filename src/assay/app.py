@@ -293,7 +293,14 @@ async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEve
     settings = read_settings(project_dir).audit if project_dir else AuditSettings()
     if options.runs is not None:
         settings = settings.model_copy(update={"runs": options.runs})
-    wish = AuditWish(settings, options.only, options.attacks, options.fresh)
+    wish = AuditWish(settings, options.only, options.attacks, options.fresh, options.fix)
+    patches = [
+        (await _read_patch(one), right)
+        for ones, right in ((options.right, True), (options.wrong, False))
+        for one in ones
+    ]
+    for patch, right in patches:
+        HarborFormat().add_to_bank(options.task, patch, right=right)
     async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         return await audit_task(options.task, tools, on_event, wish)
 

@@ -45,6 +45,13 @@ def test_a_text_that_nobody_could_guess_is_found_until_somebody_says_it() -> Non
     assert unsaid_texts(BASE, gold, {"tests/test_x.py": FileState(b"def test(): pass\n")}, "") == ()
 
 
+def test_of_a_new_module_the_names_that_tests_want_are_listed_too() -> None:
+    gold = {**BASE, "pkg/tools.py": FileState(b"def cut(text, at):\n    return text[:at]\n\ndef other():\n    pass\n")}
+    test = b"from pkg.tools import cut\n\ndef test_it():\n    assert cut('abc', 1) == 'a'\n"
+    found = [item.shown for item in needed_names(BASE, gold, {"tests/test_x.py": FileState(test)})]
+    assert found == ["pkg.tools", "pkg.tools.cut(text, at)"]
+
+
 @given(st.binary(max_size=120))
 def test_any_bytes_are_read_without_an_error(source: bytes) -> None:
     files = {"pkg/__init__.py": FileState(source)}

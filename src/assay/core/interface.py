@@ -62,9 +62,14 @@ def unsaid_texts(base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | 
     return tuple(_Finder(base, gold, hidden_tests).unsaid(said))
 
 
-def needed_names(base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | None]) -> tuple[InterfaceItem, ...]:
-    """What the tests use and only the reference change has; sorted by location, without doubles."""
-    finder = _Finder(base, gold, hidden_tests)
+def needed_names(
+    base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | None], usage: Usage | None = None
+) -> tuple[InterfaceItem, ...]:
+    """What the tests use and only the reference change has; sorted by location, without doubles.
+
+    `usage` stands for what the tests use, when not all of them matter.
+    """
+    finder = _Finder(base, gold, hidden_tests, usage)
     found: dict[str, InterfaceItem] = {}
     for item in (*finder.reached(), *finder.members(), *finder.new_parameters(), *finder.options(), *finder.messages()):
         found.setdefault(item.shown, item)
@@ -74,37 +79,35 @@ def needed_names(base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | 
 class _Finder:
     """One search. The trees are read lazily: modules nobody imports are never parsed."""
 
-    def __init__(self, base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | None]) -> None:
+    def __init__(
+        self, base: Tree, gold: Tree, hidden_tests: Mapping[str, FileState | None], usage: Usage | None = None
+    ) -> None:
         self._base = Program({p: s for p, s in base.items() if p not in hidden_tests})
         self._gold = Program({p: s for p, s in gold.items() if p not in hidden_tests})
-        self._usage: Usage = usage_of(hidden_tests, gold)
-        self._changed = sorted(
-            path
-            for path, state in gold.items()
-            if path.endswith(".py") and path not in hidden_tests and not is_test_path(path) and base.get(path) != state
-        )
+        self._usage = usage_of(hidden_tests, gold) if usage is None else usage
+        self._changed = [path for path in changed_code(base, gold) if path not in hidden_tests]
 
     def reached(self) -> Iterator[InterfaceItem]:
         """Names that imports lead to."""
         for dotted in sorted(self._usage.dotted):
-            name = self._shortest_new(dotted)
-            if name:
+            for name in self._new_prefixes(dotted):
                 item = self._item(name)
                 if item:
                     yield item
 
-    def _shortest_new(self, dotted: str) -> str:
-        """The shortest prefix that gold has and base has not; empty when there is none."""
+    def _new_prefixes(self, dotted: str) -> Iterator[str]:
+        """The shortest prefix that gold has and base has not; after a module, what is wanted of it too."""
         parts = dotted.split(".")
         for end in range(1, len(parts) + 1):
             prefix = ".".join(parts[:end])
             if self._base.defines(prefix) or (end < len(parts) and self._base.is_package_folder(prefix)):
                 continue
             if self._gold.defines(prefix):
-                return prefix
-            if not self._gold.is_package_folder(prefix):
-                return ""
-        return ""
+                yield prefix
+                if self._gold.path_of(prefix) is None:
+                    return
+            elif not self._gold.is_package_folder(prefix):
+                return
 
     def _item(self, dotted: str) -> InterfaceItem | None:
         found = self._gold.find(dotted)
@@ -241,6 +244,22 @@ def _class_item(dotted: str, node: ast.ClassDef) -> InterfaceItem:
         listed = ", ".join(f"`{name}`" for name in members[:12])
         return InterfaceItem(dotted, "class", "", f"an enumeration with {listed}")
     return InterfaceItem(dotted, "class", constructor_shape(node))
+
+
+def changed_code(base: Tree, gold: Tree) -> list[str]:
+    """Python files that the change brings or alters, tests left out."""
+    return sorted(
+        path
+        for path, state in gold.items()
+        if path.endswith(".py") and base.get(path) != state and not is_test_path(path)
+    )
+
+
+def new_strings(base: Tree, gold: Tree) -> set[str]:
+    """String constants that the code of the change has and that of the same files before it has not."""
+    changed = changed_code(base, gold)
+    old = {text for path in changed for text in _strings(base.get(path))}
+    return {text for path in changed for text in _strings(gold.get(path))} - old
 
 
 def _strings(state: FileState | None) -> set[str]:

@@ -39,6 +39,11 @@ COMMON_WORDS = (
     "support instead error errors bug"
 )
 COMMON = frozenset(COMMON_WORDS.split())
+INTERFACE = "## Interface"
+INTERFACE_LEAD = "These do not exist yet, or not in this form. Call them exactly so:"
+JUDGED = "Your work is judged by tests that you do not see."
+HEADING = re.compile(r"#{1,6}\s")
+INTERFACE_HEADING = re.compile(r"#{1,6}\s+Interface\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +222,9 @@ def _layout(
         )
     parts = [f"# Work on {name}", lead, *filter(None, ["\n".join(_bullet(point) for point in told), concerns])]
     if interface:
-        names = "\n".join(_interface_line(item) for item in interface[:MAX_NAMES])
-        parts.append(f"## Interface\n\nThese do not exist yet, or not in this form. Call them exactly so:\n\n{names}")
-    parts.append(
-        "Your work is judged by tests that you do not see. They check what is described here, and that what works "
-        "today goes on working."
-    )
+        names = "\n".join(interface_line(item) for item in interface[:MAX_NAMES])
+        parts.append(f"{INTERFACE}\n\n{INTERFACE_LEAD}\n\n{names}")
+    parts.append(f"{JUDGED} They check what is described here, and that what works today goes on working.")
     text = "\n\n".join(parts) + "\n"
     return text if len(text) <= MAX_CHARACTERS else text[:MAX_CHARACTERS].rsplit("\n", 1)[0] + "\n"
 
@@ -232,8 +234,41 @@ def _bullet(point: str) -> str:
     return f"- {prose}\n\n" + textwrap.indent(textwrap.dedent(block), " " * 6) + "\n" if mark else f"- {prose}"
 
 
-def _interface_line(item: InterfaceItem) -> str:
+def interface_line(item: InterfaceItem) -> str:
+    """A name as the Interface section of a prompt lists it."""
     article = "" if item.kind in ("option", "message") else f" ({item.kind})"
     prefix = {"option": "option ", "message": "message "}.get(item.kind, "")
     detail = f": {item.detail}" if item.detail else ""
     return f"- {prefix}`{item.shown}`{article}{detail}"
+
+
+def with_interface_lines(text: str, lines: Sequence[str]) -> str:
+    """A prompt with these lines (`- ...`) at the end of its Interface section; without one, it gets one before the
+    words on how the work is judged, or at its end. Lines that it has already are not said twice.
+    """
+    end = "\r\n" if "\r\n" in text else "\n"
+    rows = text.rstrip().split(end)
+    fresh = [line for line in dict.fromkeys(lines) if line not in rows]
+    if not fresh:
+        return text
+    heading = next((number for number, row in enumerate(rows) if INTERFACE_HEADING.match(row)), None)
+    if heading is None:
+        judged = next((number for number, row in enumerate(rows) if row.startswith(JUDGED)), None)
+        section = [INTERFACE, "", INTERFACE_LEAD, "", *fresh]
+        rows = [*rows, "", *section] if judged is None else [*rows[:judged], *section, "", *rows[judged:]]
+    else:
+        place = _interface_end(rows, heading)
+        gap = [] if rows[place - 1].startswith(("-", "*", " ", "\t")) else [""]
+        rows = [*rows[:place], *gap, *fresh, *rows[place:]]
+    return end.join(rows) + end
+
+
+def _interface_end(rows: Sequence[str], heading: int) -> int:
+    """The row before which further lines of the section go: behind its list, or else behind its first paragraph."""
+    behind = range(heading + 1, len(rows))
+    stop = next((n for n in behind if HEADING.match(rows[n]) or rows[n].startswith(JUDGED)), len(rows))
+    points = [n for n in range(heading + 1, stop) if rows[n].startswith(("- ", "* "))]
+    begin = points[-1] + 1 if points else next((n for n in range(heading + 1, stop) if rows[n].strip()), heading + 1)
+    if not points:
+        return next((n for n in range(begin, stop) if not rows[n].strip()), stop) if begin < stop else heading + 1
+    return next((n for n in range(begin, stop) if not rows[n].startswith((" ", "\t"))), stop)

@@ -98,6 +98,7 @@ class Program:
     def __init__(self, tree: Tree) -> None:
         self.tree = tree
         self._modules: dict[str, ModuleNames | None] = {}
+        self._members: dict[int, dict[str, ast.AST]] = {}
 
     def path_of(self, dotted: str) -> str | None:
         """The file of a module or package; None when there is none."""
@@ -142,11 +143,16 @@ class Program:
             return self._elsewhere(module, rest, hops - 1) if hops > 0 else None
         name = head
         for member in members:
-            inner = class_members(node).get(member) if isinstance(node, ast.ClassDef) else None
+            inner = self._members_of(node).get(member) if isinstance(node, ast.ClassDef) else None
             if inner is None:
                 return None
             node, name = inner, f"{name}.{member}"
         return module, name, node
+
+    def _members_of(self, node: ast.ClassDef) -> dict[str, ast.AST]:
+        if id(node) not in self._members:  # the modules are kept, so that no other node gets this id
+            self._members[id(node)] = class_members(node)
+        return self._members[id(node)]
 
     def _elsewhere(self, module: ModuleNames, rest: list[str], hops: int) -> tuple[ModuleNames, str, ast.AST] | None:
         target = module.imports.get(rest[0])

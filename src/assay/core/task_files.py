@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 from assay.core.admission import Admission
@@ -19,6 +21,7 @@ SCHEMA_VERSION = "1.4"
 ORGANISATION = "assay"
 BUILD_SECONDS = 900.0
 AGENT_SECONDS = 1800.0
+EXPECTED, SELECTION = "tests/expected.json", "tests/selection.txt"
 
 
 def compose(  # noqa: PLR0913  a task has that many parts, each of its own type
@@ -100,7 +103,6 @@ def _plain(value: Any) -> Any:
 
 
 def _files(assay: AssayMetadata, hidden: Mapping[str, FileState | None], gold_patch: bytes) -> dict[str, FileState]:
-    expected = {"fail_to_pass": assay.fail_to_pass, "pass_to_pass": assay.pass_to_pass}
     files = {
         "environment/Dockerfile": FileState(dockerfile(assay.source, assay.environment).encode()),
         "environment/requirements.txt": FileState(_lines(assay.environment.lock)),
@@ -108,11 +110,31 @@ def _files(assay: AssayMetadata, hidden: Mapping[str, FileState | None], gold_pa
         "solution/solve.sh": FileState(SOLVE.encode(), "100755"),
         "tests/test.sh": FileState(TEST.encode(), "100755"),
         "tests/judge.py": FileState(JUDGE.encode()),
-        "tests/expected.json": FileState(json.dumps(expected, indent=1).encode() + b"\n"),
-        "tests/selection.txt": FileState(_lines(assay.test_files)),
+        **_derived(assay),
         "tests/deleted.txt": FileState(_lines(assay.deleted_tests)),
     }
     return files | {TEST_FILES + path: state for path, state in hidden.items() if state is not None}
+
+
+def _derived(assay: AssayMetadata) -> dict[str, FileState]:
+    """What other harnesses read instead of the lists in `task.toml`."""
+    expected = {"fail_to_pass": assay.fail_to_pass, "pass_to_pass": assay.pass_to_pass}
+    return {
+        EXPECTED: FileState(json.dumps(expected, indent=1).encode() + b"\n"),
+        SELECTION: FileState(_lines(assay.test_files)),
+    }
+
+
+def amended(task: Task, **facts: Any) -> Task:
+    """The task with other values in [metadata.assay], wherever they are written. What else is in `task.toml` stays;
+    a folder without the files for other harnesses does not get them.
+    """
+    assay = task.assay.model_copy(update=facts)
+    config = deepcopy(dict(task.config))
+    config["metadata"]["assay"].update(_plain(assay.model_dump(mode="json", include=set(facts))))
+    derived = {path: state for path, state in _derived(assay).items() if path in task.files}
+    changed = {path: state for path, state in derived.items() if state != _derived(task.assay)[path]}
+    return replace(task, config=config, assay=assay, files={**task.files, **changed})
 
 
 def _lines(lines: Sequence[str]) -> bytes:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from assay.model.bank import Bank
 from assay.model.evidence import Evidence
 from assay.model.task import Task
+from assay.model.tree import FileChange
 
 
 class TaskFormat(Protocol):
@@ -22,10 +24,30 @@ class TaskFormat(Protocol):
         """Write `folder/<slug>` whole or not at all, keeping an existing evidence/ folder; the path."""
         ...
 
+    def changes(self, path: Path, task: Task) -> tuple[FileChange, ...]:
+        """What would differ in the folder at `path` if it held this task; nothing is written. Evidence is left out.
+        Raises TaskDefinitionError.
+        """
+        ...
+
     def read_evidence(self, path: Path, stage: str) -> Evidence | None:
         """Evidence of a stage for the task at `path`, if there is any. Raises TaskDefinitionError when broken."""
         ...
 
     def write_evidence(self, path: Path, evidence: Evidence) -> None:
         """Write evidence/<stage>.json whole or not at all."""
+        ...
+
+    def read_bank(self, path: Path) -> Bank:
+        """Solutions that people judged, of the task at `path`; no part of its content. Raises TaskDefinitionError
+        when they cannot be read as they are; links are refused.
+        """
+        ...
+
+    def add_to_bank(self, path: Path, patch: bytes, *, right: bool) -> Path:
+        """Keep a solution of the task at `path`, whole or not at all; where. Adding it twice changes nothing.
+
+        Raises InputError for a patch that is empty, too large, or kept as the opposite already, and
+        TaskDefinitionError when `path` is no task folder or its bank is broken.
+        """
         ...

@@ -7,7 +7,7 @@ the content that was judged. Nothing of an earlier proof is believed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -106,7 +106,7 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
         async with anyio.create_task_group() as group:
             for name, patch in patches.items():
                 group.start_soon(_judge_into, judged[name], prepared, name, patch, tools, emit)
-    verification = _conclude(task, judged)
+    verification = conclude(task, judged)
     if not any(verdict.failure for verdict in verification.verdicts):
         await _write_evidence(path, prepared, judged, verification, tools)
         for complaint in verification.complaints:
@@ -129,8 +129,10 @@ async def _judge_into(
     results.append(await judge_on_record(prepared, name, patch, tools, stage="verify", all_tests=True))
 
 
-def _conclude(task: Task, judged: dict[str, list[Judged]]) -> Verification:
-    """One verdict an agent: a failure before all, then the run that speaks against the task."""
+def conclude(task: Task, judged: Mapping[str, Sequence[Judged]]) -> Verification:
+    """One verdict an agent: a failure before all, then the run that speaks against the task. `judged` holds verdicts
+    on `oracle` and on `nop`, with all tests.
+    """
     verdicts, complaints = [], []
     for name, results in judged.items():
         wanted = name == "oracle"

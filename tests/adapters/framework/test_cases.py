@@ -15,7 +15,7 @@ from assay.model.report import Status, TestReport, Trouble
 from assay.model.sandbox import Limits
 from assay.model.tree import FileState
 from assay.ports.framework import Selection
-from assay.stages.running import Runner
+from assay.stages.running import NORMAL, Conditions, Runner
 from assay.testing.interpreter import own_environment
 
 pytestmark = pytest.mark.sandbox
@@ -24,7 +24,9 @@ FRAMEWORK = CasesFramework()
 NAME = "tests/a.cases.toml"
 
 
-def run(tmp_path: Path, program: str, cases: str, *, limits: Limits | None = None) -> TestReport:
+def run(
+    tmp_path: Path, program: str, cases: str, *, limits: Limits | None = None, conditions: Conditions = NORMAL
+) -> TestReport:
     """Run cases over a repository that holds `main.py`."""
 
     async def go() -> TestReport:
@@ -34,7 +36,8 @@ def run(tmp_path: Path, program: str, cases: str, *, limits: Limits | None = Non
         assert FRAMEWORK.inside({**hidden, "data.txt": None}) == {"data.txt": None}
         runner = Runner(BubblewrapSandbox(tmp_path / "sandboxes"), layers, FRAMEWORK, "test")
         selection = Selection(files=(NAME,), hidden=hidden)
-        return (await runner.test(own_environment(), [base], selection, limits or Limits(wall_seconds=30))).report
+        bounds = limits or Limits(wall_seconds=30)
+        return (await runner.test(own_environment(), [base], selection, bounds, conditions=conditions)).report
 
     return anyio.run(go)
 
@@ -233,3 +236,17 @@ def test_single_cases_can_be_chosen() -> None:
     hidden = {NAME: FileState(command(ONE, ONE.replace("one", "two")).encode())}
     plan = FRAMEWORK.plan(own_environment(), Selection(ids=(f"{NAME}::two",), hidden=hidden))
     assert plan.command.stdin.count(b'"arguments"') == 1
+
+
+def test_cases_run_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+    names = [f"case {number}" for number in range(6)]
+    cases = command(*(f'name = "{name}"\nexpect.text = "0"' for name in names))
+    plain = [name.partition("::")[2] for name in run(tmp_path / "0", DOUBLE, cases).outcomes]
+    orders = {}
+    for order in ("reversed", "random:1", "random:2"):
+        report = run(tmp_path / order, DOUBLE, cases, conditions=Conditions(order=order))
+        orders[order] = [name.partition("::")[2] for name in report.outcomes]
+        assert set(report.passed()) == {f"{NAME}::{name}" for name in names}
+    assert plain == names
+    assert orders["reversed"] == names[::-1]
+    assert len({tuple(order) for order in orders.values()}) > 1

@@ -15,15 +15,23 @@ from assay.model.report import Status, TestReport
 from assay.model.sandbox import Limits
 from assay.model.tree import FileState
 from assay.ports.framework import Selection
-from assay.stages.running import Runner
+from assay.stages.running import NORMAL, Conditions, Runner
 from assay.testing.interpreter import own_environment
 
 pytestmark = pytest.mark.sandbox
 
 LIMITS = Limits(wall_seconds=60)
+CLOCK_LIBRARY = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
-def run(tmp_path: Path, files: dict[str, str], *, seconds: float = 20, limits: Limits = LIMITS) -> TestReport:
+def run(
+    tmp_path: Path,
+    files: dict[str, str],
+    *,
+    seconds: float = 20,
+    limits: Limits = LIMITS,
+    conditions: Conditions = NORMAL,
+) -> TestReport:
     """Run all of `files` that start with `test_` over a repository that holds them."""
 
     async def go() -> TestReport:
@@ -31,7 +39,7 @@ def run(tmp_path: Path, files: dict[str, str], *, seconds: float = 20, limits: L
         runner = Runner(BubblewrapSandbox(tmp_path / "sandboxes"), LayerStore(tmp_path / "layers"), FRAMEWORK, "test")
         names = tuple(path for path in files if path.rpartition("/")[2].startswith("test_"))
         selection = Selection(files=names, test_seconds=seconds)
-        return (await runner.test(own_environment(), [layer], selection, limits)).report
+        return (await runner.test(own_environment(), [layer], selection, limits, conditions=conditions)).report
 
     return anyio.run(go)
 
@@ -213,3 +221,57 @@ def test_a_projects_reporting_plugins_are_kept_quiet() -> None:
     argv = FRAMEWORK.plan(replace(environment, recipe=recipe), Selection()).command.argv
     assert {"--no-cov", "-n0"} <= set(argv)
     assert "--timeout=0" not in argv
+
+
+ORDERED = {
+    "test_a.py": "import pytest\n@pytest.mark.parametrize('n', [1, 2])\ndef test_p(n): pass\ndef test_q(): pass\n",
+    "test_b.py": "def test_r(): pass\ndef test_s(): pass\n",
+}
+
+
+def test_tests_run_in_the_order_that_is_asked_for(tmp_path: Path) -> None:
+    plain = list(run(tmp_path / "0", ORDERED).outcomes)
+    assert list(run(tmp_path / "1", ORDERED, conditions=Conditions(order="reversed")).outcomes) == plain[::-1]
+    drawn = [
+        list(run(tmp_path / f"{i}{seed}", ORDERED, conditions=Conditions(order=f"random:{seed}")).outcomes)
+        for i, seed in enumerate((1, 1, 2, 3))
+    ]
+    assert drawn[0] == drawn[1]
+    assert len({tuple(order) for order in drawn}) > 1
+    assert all(sorted(order) == sorted(plain) for order in drawn)
+
+
+@pytest.mark.skipif(not CLOCK_LIBRARY, reason="libfaketime is not installed: apt-get install libfaketime")
+def test_a_shifted_clock_leaves_durations_and_sleep_alone(tmp_path: Path) -> None:
+    files = {
+        "test_clock.py": "import datetime, queue, subprocess, time\n"
+        "def test_date(): assert datetime.date.today() == datetime.date(2031, 5, 6)\n"
+        "def test_sleep():\n"
+        "    began = time.monotonic()\n"
+        "    time.sleep(0.1)\n"
+        "    assert 0.05 < time.monotonic() - began < 10\n"
+        "def test_queue():\n"
+        "    try: queue.Queue().get(timeout=0.1)\n"
+        "    except queue.Empty: pass\n"
+        "def test_child(): subprocess.Popen(['true']).wait(timeout=20)\n"
+        "def test_hangs(): time.sleep(60)\n"
+    }
+    variables = (
+        ("LD_PRELOAD", str(CLOCK_LIBRARY[0])),
+        ("FAKETIME", "@2031-05-06 07:08:09"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+    )
+    conditions = Conditions(variables=variables, shifted_clock=True)
+    report = run(tmp_path, files, seconds=3, conditions=conditions)
+    statuses = {name.partition("::")[2]: outcome.status for name, outcome in report.outcomes.items()}
+    assert statuses.pop("test_hangs") is Status.TIMEOUT
+    assert set(statuses.values()) == {Status.PASSED}, report
+    assert all(outcome.seconds < 20 for outcome in report.outcomes.values())
+
+
+def test_verdicts_load_none_of_the_plug_ins_for_audits() -> None:
+    plan = FRAMEWORK.plan(own_environment(), Selection(files=("test_a.py",)))
+    assert [word for word in plan.command.argv if word.startswith("assay_")] == ["assay_report"]
+    assert {name for name, _ in plan.command.env} == {"PYTHONPATH", "ASSAY_TEST_SECONDS"}
+    asked = FRAMEWORK.plan(own_environment(), Selection(files=("test_a.py",), order="reversed", shifted_clock=True))
+    assert {"assay_order", "assay_clock"} <= set(asked.command.argv)

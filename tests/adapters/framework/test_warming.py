@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import anyio
 import pytest
@@ -58,8 +59,8 @@ def warm(tmp_path: Path, *jobs: WarmJob, modules: tuple[str, ...] = ("decimal",)
     return anyio.run(go)
 
 
-def job(key: str, source: str = SOURCE, **wishes: object) -> WarmJob:
-    return WarmJob(key, files={"halves.py": state(source)}, test_files=("test_halves.py",), **wishes)  # type: ignore[arg-type]
+def job(key: str, source: str = SOURCE, **wishes: Any) -> WarmJob:
+    return WarmJob(key, files={"halves.py": state(source)}, test_files=("test_halves.py",), **wishes)
 
 
 @pytest.mark.sandbox
@@ -98,7 +99,7 @@ def test_tests_run_in_the_order_asked_for_and_stop_when_told(tmp_path: Path) -> 
 @pytest.mark.sandbox
 def test_lines_and_answers_are_told_by_test(tmp_path: Path) -> None:
     other = SOURCE.replace("n // 2", "n // 2 + 0 * n")
-    wishes = {"watched": ("halves.py",)}
+    wishes: dict[str, Any] = {"watched": ("halves.py",)}
     found = warm(
         tmp_path,
         job("lines", watching="lines", tell_modules=True, **wishes),

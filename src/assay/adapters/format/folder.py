@@ -55,10 +55,11 @@ def read_bytes(path: Path, name: str) -> tuple[bytes, int]:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise broken(name, "", error.strerror or str(error), "a regular file that can be read") from error
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        os.close(descriptor)
+        raise broken(name, "", "a folder, device or pipe", "a regular file")
     with os.fdopen(descriptor, "rb") as stream:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise broken(name, "", "a folder, device or pipe", "a regular file")
         data = stream.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
         raise broken(name, "", f"more than {MAX_FILE_BYTES} bytes", "a smaller file")

@@ -12,12 +12,14 @@ from typing import Any
 import tomli_w
 from pydantic import ValidationError
 
+from assay.adapters.format import bank
 from assay.adapters.format.folder import broken, read_bytes, read_tree, replace_file, replace_folder
 from assay.adapters.format.tables import check_tables
 from assay.errors import TaskDefinitionError
+from assay.model.bank import Bank
 from assay.model.evidence import Evidence
 from assay.model.task import FORMAT, GOLD_PATCH, AssayMetadata, Task
-from assay.model.tree import FileState, is_safe_path
+from assay.model.tree import FileChange, FileState, changes_between, is_safe_path
 
 CONFIG = "task.toml"
 INSTRUCTION = "instruction.md"
@@ -48,24 +50,25 @@ class HarborFormat:
         """Write `folder/<slug>` whole or not at all, keeping evidence/. Raises TaskDefinitionError, DiskFullError."""
         if "/" in task.slug or not is_safe_path(task.slug):
             raise broken(CONFIG, "slug", repr(task.slug), "a plain folder name")
-        check_tables(task.config)
-        if _metadata(task.config) != task.assay:
-            raise broken(CONFIG, "metadata.assay", "other values than the task's own", "the same values in both")
         target = folder / task.slug
-        _refuse_newer(task.assay.format)
+        files = _rendered(task)
         if target.is_dir() and (target / CONFIG).exists():
             _refuse_newer(_format_of(_read_config(target)))
-        if taken := {path.split("/")[0] for path in task.files} & OWN_NAMES:
-            raise broken(sorted(taken)[0], "", "a file of the task's tree", "a name that the format does not use")
-        try:
-            own = {
-                CONFIG: FileState(tomli_w.dumps(task.config).encode()),
-                INSTRUCTION: FileState(task.instruction.encode()),
-            }
-        except (TypeError, ValueError) as error:
-            raise broken(CONFIG, "", str(error), "values that TOML and UTF-8 can hold") from error
-        replace_folder(target, {**task.files, **own}, EVIDENCE, CONFIG)
+        replace_folder(target, files, EVIDENCE, CONFIG)
         return target
+
+    def changes(self, path: Path, task: Task) -> tuple[FileChange, ...]:
+        """What would differ in the folder at `path` if it held this task. A task.toml that says the same stays as it
+        is, however it is laid out. Raises TaskDefinitionError.
+        """
+        root = path.absolute()
+        now = read_tree(root, OWN_NAMES)
+        for name in (CONFIG, INSTRUCTION):
+            now[name] = FileState(read_bytes(root / name, name)[0])
+        new = _rendered(task)
+        if _read_config(root) == task.config:
+            new[CONFIG] = now[CONFIG]
+        return changes_between(now, new)
 
     def read_evidence(self, path: Path, stage: str) -> Evidence | None:
         """Evidence of a stage, or None. Raises TaskDefinitionError when it is broken."""
@@ -89,6 +92,35 @@ class HarborFormat:
         if (path / EVIDENCE).is_symlink():
             raise broken(EVIDENCE, "", "a link", "a folder")
         replace_file(path / name, evidence.model_dump_json(indent=2).encode() + b"\n")
+
+    def read_bank(self, path: Path) -> Bank:
+        """Solutions that people judged. Raises TaskDefinitionError when they cannot be read as they are."""
+        return bank.read_bank(path.absolute())
+
+    def add_to_bank(self, path: Path, patch: bytes, *, right: bool) -> Path:
+        """Keep a solution; where. Raises InputError for one that cannot be kept, and TaskDefinitionError."""
+        root = path.absolute()
+        if root.is_symlink() or not (root / CONFIG).is_file():
+            raise broken(root.name, "", "no task folder", f"a folder with {CONFIG}")
+        return bank.add_to_bank(root, patch, right=right)
+
+
+def _rendered(task: Task) -> dict[str, FileState]:
+    """All files of a task's folder. Raises TaskDefinitionError for what cannot be written."""
+    check_tables(task.config)
+    if _metadata(task.config) != task.assay:
+        raise broken(CONFIG, "metadata.assay", "other values than the task's own", "the same values in both")
+    _refuse_newer(task.assay.format)
+    if taken := {path.split("/")[0] for path in task.files} & OWN_NAMES:
+        raise broken(sorted(taken)[0], "", "a file of the task's tree", "a name that the format does not use")
+    try:
+        own = {
+            CONFIG: FileState(tomli_w.dumps(task.config).encode()),
+            INSTRUCTION: FileState(task.instruction.encode()),
+        }
+    except (TypeError, ValueError) as error:
+        raise broken(CONFIG, "", str(error), "values that TOML and UTF-8 can hold") from error
+    return {**task.files, **own}
 
 
 def _evidence_name(stage: str) -> str:

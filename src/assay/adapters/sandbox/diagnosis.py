@@ -12,6 +12,7 @@ from assay.model.sandbox import Command, Limits, Mount, SandboxSpec
 from assay.ports.sandbox import Finding, Sandbox
 
 TRY_SECONDS = 20.0
+CLOCK_LIBRARIES = ("*/faketime/libfaketime.so.1", "faketime/libfaketime.so.1")
 
 
 async def findings(sandbox: Sandbox, groups: Sequence[Path]) -> list[Finding]:
@@ -26,6 +27,7 @@ async def findings(sandbox: Sandbox, groups: Sequence[Path]) -> list[Finding]:
     advice = "overlays in user namespaces need Linux 5.11 or later; a container must not forbid mount"
     found.append(await _try("overlays can be mounted", sandbox, writable, advice))
     found.append(_groups(groups))
+    found.append(_clock())
     return found
 
 
@@ -77,6 +79,18 @@ async def _try(name: str, sandbox: Sandbox, mounts: tuple[Mount, ...], advice: s
         return Finding(name, False, error.message, error.hint if error.hint and "doctor" not in error.hint else advice)
     detail = f"in {result.usage.wall_seconds * 1000:.0f} ms" if result.ok else f"`true` ended with {result}"
     return Finding(name, result.ok, detail, advice)
+
+
+def _clock() -> Finding:
+    """Sandboxes see all of `/usr`, so what is there on the host is there for them."""
+    found = next((path for pattern in CLOCK_LIBRARIES for path in Path("/usr/lib").glob(pattern)), None)
+    return Finding(
+        "libfaketime",
+        found is not None,
+        str(found) if found else "not found: audits cannot shift the clock",
+        "apt-get install libfaketime",
+        required=False,
+    )
 
 
 def _groups(groups: Sequence[Path]) -> Finding:

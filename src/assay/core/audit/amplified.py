@@ -9,7 +9,7 @@ test fails elsewhere.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import Literal, TypeVar
@@ -29,6 +29,8 @@ STILL = "hash-seed-0"
 """The condition that all others are tried under; a test that it flips is not tried for anything else."""
 ALONE = "alone"
 TOGETHER = "together"
+EVERYWHERE = "everywhere"
+"""No condition's doing: the task's lists are wrong, and `stability` says so too."""
 UNSTEADY = "unsteady"
 CHANCE = 0.05
 """How probable it may be, over all conditions, that chance alone made a test fail as often as it did under one."""
@@ -49,7 +51,8 @@ class Trial:
     tests: frozenset[str]
     """The tests of the task's lists that it was to run."""
     flipped: Mapping[str, TestOutcome] = field(default_factory=dict)
-    """What did not end as it should, by test; by file where the file could not be collected."""
+    """What did not end as it should, by test; by file where the file could not be collected, and by function where
+    an id was not seen again."""
     whole: str = ""
     """Why the run as a whole came to nothing."""
 
@@ -81,13 +84,20 @@ def read(
     for test_id in counted if not whole else ():
         outcome = outcome_of(report, test_id)
         if test_id in tests and (outcome.status is Status.PASSED) == is_base:
-            path = test_id.partition("::")[0]
-            flipped[path if path in report.uncollected and test_id not in report.outcomes else test_id] = outcome
+            flipped[_subject(report, test_id)] = outcome
     if whole and ids is not None:
         flipped, whole = dict.fromkeys(ids, TestOutcome(Status.MISSING, message=whole)), ""
     elif not is_base and not whole and not flipped and not report.complete:
         whole = "; ".join(map(str, report.problems)) or "the run is incomplete"
     return Trial(side, tuple(names), tests, flipped, whole)
+
+
+def _subject(report: TestReport, test_id: str) -> str:
+    """What flipped when this test did: the file that could not be collected, or the function whose ids are new."""
+    if test_id in report.outcomes:
+        return test_id
+    path = test_id.partition("::")[0]
+    return path if path in report.uncollected else test_id.partition("[")[0]
 
 
 def _whole(report: TestReport, tests: frozenset[str]) -> str:
@@ -142,7 +152,9 @@ def _of_side(side: Side, trials: Sequence[Trial], hints: Mapping[str, str]) -> I
 
 def _concerns(trial: Trial, subject: str) -> bool:
     """Whether a trial could have shown this subject to flip."""
-    return subject in trial.subjects or subject in trial.tests or not subject or "::" not in subject
+    if trial.names == (ALONE,):
+        return subject in trial.subjects or subject in trial.tests
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,9 +185,12 @@ def _of_subject(subject: str, seen: Sequence[_Seen], hints: Mapping[str, str]) -
     always = {names: found for names, found in by_names.items() if len(found) > 1 and all(one.fails for one in found)}
     if (STILL,) in always:
         # Whatever else was tried with it was tried under this one too.
-        always = {names: found for names, found in always.items() if names == (STILL,)}
-        yield _finding(subject, STILL, always[STILL,], hints)
+        kind = EVERYWHERE if all(one.fails for one in seen) else STILL
+        yield _finding(subject, kind, always[STILL,], hints)
         return
+    singles = {names[0] for names in always if len(names) == 1}
+    # What a condition does by itself, it does in company too.
+    always = {names: found for names, found in always.items() if len(names) == 1 or not singles & set(names)}
     blamed = {name for names in always for name in names}
     elsewhere = [one for one in seen if not blamed & set(one.trial.names)]
     rate = sum(one.fails for one in elsewhere) / len(elsewhere) if elsewhere else 0.0
@@ -189,7 +204,7 @@ def _of_subject(subject: str, seen: Sequence[_Seen], hints: Mapping[str, str]) -
 def _finding(subject: str, kind: str, found: Sequence[_Seen], hints: Mapping[str, str]) -> Finding:
     trial = found[0].trial
     is_base = trial.side == BASE
-    conditions = " + ".join(trial.names)
+    conditions = "every condition" if kind == EVERYWHERE else " + ".join(trial.names)
     does = "passes on the base" if is_base else "fails with the reference change"
     what = f"{subject} {does} under {conditions}" if subject else f"the whole run comes to nothing under {conditions}"
     evidence = list(dict.fromkeys(one.text for one in found if one.text))
@@ -232,13 +247,17 @@ def functions(ids: Sequence[str]) -> dict[str, tuple[str, ...]]:
     return {name: tuple(own) for name, own in found.items()}
 
 
-def sample(names: Sequence[str], count: int) -> tuple[list[str], list[str]]:
-    """At most so many of these, evenly from the first to the last, and those that are left out."""
-    if len(names) <= count:
-        return list(names), []
-    places = {round(i * (len(names) - 1) / (count - 1)) for i in range(count)} if count > 1 else set(range(count))
-    chosen = [name for place, name in enumerate(names) if place in places]
-    return chosen, [name for place, name in enumerate(names) if place not in places]
+def sample(names: Sequence[str], count: int, first: Container[str] = ()) -> tuple[list[str], list[str]]:
+    """At most so many of these, and those left out: `first` before the others, evenly from one end to the other."""
+    chosen = set(_evenly([name for name in names if name in first], count))
+    chosen |= set(_evenly([name for name in names if name not in first], count - len(chosen)))
+    return [name for name in names if name in chosen], [name for name in names if name not in chosen]
+
+
+def _evenly(names: Sequence[str], count: int) -> list[str]:
+    if len(names) <= count or count < 2:
+        return list(names[: max(0, count)])
+    return [names[place] for place in sorted({round(i * (len(names) - 1) / (count - 1)) for i in range(count)})]
 
 
 CONFIGURATION = re.compile(r"(?:^|/)(?:tox\.ini|setup\.cfg|pyproject\.toml|\.?pytest\.(?:ini|toml)|noxfile\.py)$")

@@ -1,7 +1,8 @@
 """Do the tests notice when the changed code computes something wrong?
 
-A mutant that computes the same as the reference change on all calls that the tests make may be equivalent to it: it
-counts neither for nor against the tests, and is shown last.
+The rate is over what the tests run. A mutant that computes the same as the reference change on all calls that the
+tests make may be equivalent to it: it counts neither for nor against them, and is shown last. One that no test runs
+is a finding, and does not count either: that is the matter of `ablation`.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def mutants_result(
     ordered = in_order(accepted(decided), sight)
     counts = Counter(survival for survival, _ in ordered)
     killed = len(decided) - len(ordered)
-    counted = killed + counts["unnoticed"] + counts["uncovered"]
+    counted = killed + counts["unnoticed"]
     # What nobody could look at may be equivalent, or not: the answer has to be the same both ways.
     doubtful = counts["unseen"] + len(trials) - len(decided)
     rate = killed / counted if counted else 1.0

@@ -42,7 +42,7 @@ class Sight:
         differs = self.differs.get(variant.key)
         if differs:
             return "unnoticed"
-        lines = None if self.covered is None else {path: set(own) for path, own in self.covered.items()}
+        lines = None if self.covered is None else {path: own.keys() for path, own in self.covered.items()}
         if is_covered(variant, lines) is False:
             return "uncovered"
         return "unseen" if differs is None else "undistinguished"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from assay.core.variants.changes import Gold, GoldFile, Hunk, function_at, header_end, lines_run, read_gold
 from assay.core.variants.drafting import Draft, Press, shown
-from assay.core.variants.harmless import is_harmless_decorator
-from assay.core.variants.meaning import statement_meaning
+from assay.core.variants.harmless import is_harmless_decorator, is_typing_only
 from assay.core.variants.places import Place, places
-from assay.core.variants.source import Edit, Function, Module, Scope, first_line, is_text, last_line
+from assay.core.variants.source import Edit, Function, Module, Scope, first_line, is_text, last_line, parse_text
 from assay.model.tree import FileState, Tree
 from assay.model.variant import Variant
 
@@ -39,11 +38,40 @@ def _whole_file(gold: Gold, path: str, old: FileState | None) -> Variant:
     return Variant(f"ablation:{path}:0:0:{HUNK}", "ablation", HUNK, f"{path} {what}", path, 0, {path: old})
 
 
+def without(gold: Gold, keys: Collection[str]) -> dict[str, FileState | None] | None:
+    """The files that differ when all hunks of these keys are left out at once; None when that is no program, or when
+    a key is none of a hunk.
+    """
+    left: dict[str, FileState | None] = {}
+    found = set()
+    for path, old in gold.others:
+        variant = _whole_file(gold, path, old)
+        if variant.key in keys:
+            found.add(variant.key)
+            left[path] = old
+    for file in gold.files:
+        chosen = {variant.key: group for group, variant in _by_group(file, Press(file, "ablation"))}
+        hunks = {hunk for key, group in chosen.items() if key in keys for hunk in group}
+        found |= chosen.keys() & set(keys)
+        if not hunks:
+            continue
+        text = file.reverted(sorted(hunks, key=lambda hunk: hunk.new))
+        state = file.base if text == file.base_text else file.module.state_of(text)
+        if not file.is_new and (state is None or parse_text(text) is None):
+            return None
+        left[file.path] = None if file.is_new else state
+    return left if found == set(keys) else None
+
+
 def _hunks(file: GoldFile, press: Press) -> Iterator[Variant]:
+    return (variant for _, variant in _by_group(file, press))
+
+
+def _by_group(file: GoldFile, press: Press) -> Iterator[tuple[tuple[Hunk, ...], Variant]]:
     for group in file.groups:
         if file.is_new:
             lines = lines_run(file, file.changed)
-            yield Variant(
+            yield group, Variant(
                 f"ablation:{file.path}:1:0:{HUNK}", "ablation", HUNK, "the new file left out", file.path, 1,
                 {file.path: None}, lines,
             )  # fmt: skip
@@ -54,7 +82,7 @@ def _hunks(file: GoldFile, press: Press) -> Iterator[Variant]:
         text = file.reverted(group)
         made = press.whole(text, HUNK, _what(group), first, lines_run(file, lines), function_at(file, first))
         if made is not None:
-            yield made
+            yield group, made
 
 
 def _what(group: tuple[Hunk, ...]) -> str:
@@ -112,11 +140,15 @@ def _is_eligible(file: GoldFile, place: Place) -> bool:
     assert isinstance(node, ast.stmt)
     if isinstance(node, ast.Pass) or is_text(node) or _is_elif(file.module, place):
         return False
+    if (isinstance(node, ast.AnnAssign) and node.value is None) or (
+        isinstance(node, ast.If) and is_typing_only(node.test)
+    ):
+        return False
     if isinstance(node, Scope):
         changed = file.changed.issuperset(_code_lines(file.module, node.lineno, last_line(node)))
     else:
         changed = not file.changed.isdisjoint(range(node.lineno, header_end(node) + 1))
-    return changed and (isinstance(node, ast.Import | ast.ImportFrom) or bool(statement_meaning(node)))
+    return changed
 
 
 def _code_lines(module: Module, first: int, last: int) -> list[int]:

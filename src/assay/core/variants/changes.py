@@ -7,11 +7,10 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
-from functools import cached_property
 
 from assay.core.paths import classify
 from assay.core.variants.harmless import closed_nodes
-from assay.core.variants.meaning import meaning, statement_meaning
+from assay.core.variants.meaning import Meanings, statement_meaning
 from assay.core.variants.source import (
     Function,
     Module,
@@ -53,11 +52,15 @@ class GoldFile:
     hunks: tuple[Hunk, ...]
     """Those that mean something."""
     all_hunks: tuple[Hunk, ...]
+    base_module: Module | None = None
+    """The base's file, if there is one that parses."""
     base_text: bytes = b""
     changed: frozenset[int] = frozenset()
     """Lines, from 1, as the reference change leaves them, that are new or different and mean something."""
     closed: set[int] = field(default_factory=set)
     """Ids of nodes that are left alone."""
+    shut: set[int] = field(default_factory=set)
+    """These, and all below them."""
     untried: list[str] = field(default_factory=list)
     groups: list[tuple[Hunk, ...]] = field(default_factory=list)
     """What can be taken back at once: a hunk, or several that do not compile without each other."""
@@ -83,11 +86,6 @@ class GoldFile:
             position = starts[hunk.new[1]]
         parts.append(gold[position:])
         return _joined(parts)
-
-    @cached_property
-    def base_module(self) -> Module | None:
-        """The base's file, if it parses."""
-        return read_module(self.path, self.base)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +143,7 @@ def _is_moved(path: str, old: FileState | None, changed: Mapping[str, FileState 
 
 def _gold_file(module: Module, base: FileState | None) -> GoldFile:
     file = GoldFile(module, base, (), (), closed=closed_nodes(module))
+    file.shut = {id(inner) for node in ast.walk(module.tree) if id(node) in file.closed for inner in ast.walk(node)}
     if base is None:
         whole = Hunk((0, 0), (0, module.line_count))
         has_meaning = any(statement_meaning(statement) for statement in module.tree.body)
@@ -153,8 +152,8 @@ def _gold_file(module: Module, base: FileState | None) -> GoldFile:
         file.changed = frozenset(range(1, module.line_count + 1))
         file.groups = [(whole,)] if has_meaning else []
         return file
-    old = read_module(module.path, base)
-    file.base_text = old.text if old else base.data
+    file.base_module = read_module(module.path, base)
+    file.base_text = file.base_module.text if file.base_module else base.data
     file.all_hunks = tuple(_hunks(file.base_text, module.text))
     _group(file)
     lines = {line for hunk in file.hunks for line in range(hunk.new[0] + 1, hunk.new[1] + 1)}
@@ -192,7 +191,8 @@ def _hunks(old: bytes, new: bytes) -> Iterator[Hunk]:
 
 def _group(file: GoldFile) -> None:
     """Find which hunks can be taken back, alone or with neighbours, and which of these mean something."""
-    own = meaning(file.module.text)
+    meanings = Meanings()
+    own = meanings.of(file.module.text)
     found: dict[tuple[Hunk, ...], bool] = {}
     matters: set[Hunk] = set()
     for place, hunk in enumerate(file.all_hunks):
@@ -203,7 +203,7 @@ def _group(file: GoldFile) -> None:
             continue
         if group not in found:
             # Only marks for coverage, and what lies below them, are lines that nobody has to run.
-            found[group] = meaning(file.reverted(group)) != own and not _all_closed(file, group)
+            found[group] = meanings.of(file.reverted(group)) != own and not _all_closed(file, group)
         if found[group]:
             matters.add(hunk)
     file.groups = [group for group, differs in found.items() if differs]
@@ -229,8 +229,7 @@ def _all_closed(file: GoldFile, group: Sequence[Hunk]) -> bool:
     touched = [
         node for node, _, _ in statements(file.module.tree) if lines & set(range(node.lineno, header_end(node) + 1))
     ]
-    shut = {id(inner) for node in ast.walk(file.module.tree) if id(node) in file.closed for inner in ast.walk(node)}
-    return bool(touched) and all(id(node) in shut for node in touched)
+    return bool(touched) and all(id(node) in file.shut for node in touched)
 
 
 def header_end(node: ast.stmt) -> int:
@@ -258,18 +257,23 @@ def _as_before(file: GoldFile, lines: set[int]) -> set[int]:
     base = file.base_module
     if base is None:
         return set()
+    simple = [
+        (node, name)
+        for node, name, _ in statements(file.module.tree)
+        if not hasattr(node, "body") and not lines.isdisjoint(range(node.lineno, last_line(node) + 1))
+    ]
+    names = {name for _, name in simple}
     before = Counter(
-        (name, statement_meaning(node)) for node, name, _ in statements(base.tree) if not hasattr(node, "body")
+        (name, statement_meaning(node))
+        for node, name, _ in statements(base.tree)
+        if name in names and not hasattr(node, "body")
     )
     found: set[int] = set()
-    for node, name, _ in statements(file.module.tree):
-        own = set(range(node.lineno, last_line(node) + 1))
-        if hasattr(node, "body") or lines.isdisjoint(own):
-            continue
+    for node, name in simple:
         key = (name, statement_meaning(node))
         if before[key] > 0 and not isinstance(node, ast.Return | ast.Pass | ast.Break | ast.Continue):
             before[key] -= 1
-            found |= own
+            found |= set(range(node.lineno, last_line(node) + 1))
     return found
 
 

@@ -23,6 +23,7 @@ from assay.core.variants.source import (
     first_line,
     is_text,
     last_line,
+    line_starts,
     parse_text,
     read_module,
 )
@@ -54,6 +55,7 @@ class Fingerprint:
     def __init__(self, module: Module) -> None:
         self._module = module
         self._flags = future_flags(module.tree)
+        self._known: dict[tuple[int, bytes], Key] = {}
         self._pieces = list(_pieces(module))
         self._ends = [piece.end for piece in self._pieces]
         self._keys = [self._of_piece(piece, module.text[piece.start : piece.end]) or () for piece in self._pieces]
@@ -76,7 +78,22 @@ class Fingerprint:
     def of_text(self, text: bytes) -> Key | None:
         """The key of a whole other text; None when it does not compile."""
         tree = parse_text(text)
-        return None if tree is None else _digests(tree, future_flags(tree))
+        if tree is None:
+            return None
+        flags, starts = future_flags(tree), line_starts(text)
+        found: list[bytes] = []
+        for statement in tree.body:
+            source = text[starts[first_line(statement) - 1] : starts[last_line(statement)]]
+            key = (flags, source) if not statement.col_offset and b";" not in source.splitlines()[-1] else None
+            own = self._known.get(key) if key else None
+            if own is None:
+                own = _digests(ast.Module([statement], []), flags)
+            if own is None:
+                return None
+            if key:
+                self._known[key] = own
+            found += own
+        return tuple(found)
 
     def _of_piece(self, piece: _Piece, text: bytes) -> Key | None:
         tree = parse_text(piece.before + text + piece.behind)

@@ -21,16 +21,18 @@ ABOUT = words(
     """
 )
 """Names by which a module or class speaks about itself."""
+OWN_NAMES = words("__doc__ __module__ __name__ __qualname__ __wrapped__")
+"""Attributes by which functions and classes do."""
 SILENT_FUNCTIONS = words("__hash__ __sizeof__ __del__ __dir__ __rich_repr__ _repr_html_ _repr_pretty_")
 LOG_METHODS = words("debug info warning warn error exception critical fatal log trace")
 WARN = words("warn warn_explicit deprecated warn_deprecated _warn _deprecated")
 NAMERS = words(
     """
     TypeVar ParamSpec TypeVarTuple NewType getLogger get_logger ContextVar namedtuple NamedTuple TypedDict
-    add_argument ArgumentParser add_parser add_argument_group deprecated sleep
+    add_argument ArgumentParser add_parser add_argument_group deprecated sleep read recv iter_content
     """
 )
-"""Functions whose constants are names, help or times."""
+"""Functions whose arguments are names, help, times or sizes of buffers."""
 TYPE_MAKERS = words("TypeVar ParamSpec TypeVarTuple NewType")
 TYPE_NAMES = words(
     """
@@ -107,7 +109,7 @@ def is_about(node: ast.AST) -> bool:
         return True
     if isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] in TYPE_MAKERS:
         return True
-    return any(name in ABOUT for name in names)
+    return any(name in ABOUT or name.rpartition(".")[2] in OWN_NAMES for name in names)
 
 
 def is_log(node: ast.AST) -> bool:
@@ -179,6 +181,8 @@ def _is_closed_statement(node: ast.stmt) -> bool:
         return is_main(node.test) or (is_platform(node.test) and not is_typing_only(node.test))
     if isinstance(node, Function):
         return is_overload(node) or node.name in SILENT_FUNCTIONS
+    if isinstance(node, ast.Delete):
+        return all(isinstance(target, ast.Name) for target in node.targets)
     return isinstance(node, ast.Assert) or is_text(node) or is_about(node) or is_log(node)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 import copy
 import re
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass
 
 from assay.core.variants.harmless import (
     is_about,
@@ -21,41 +23,101 @@ from assay.core.variants.harmless import (
     is_typing_only,
     texts_of,
 )
-from assay.core.variants.source import PARSE_ERRORS, Scope, dotted, parse_text
+from assay.core.variants.source import PARSE_ERRORS, Scope, dotted, first_line, last_line, line_starts, parse_text
 
 WORD = re.compile(r"[A-Za-z_]\w*")
 TYPING_MODULES = ("typing", "typing_extensions", "collections.abc", "types", "_typeshed", "__future__")
 ADVICE = ("wraps", "override", "final", "runtime_checkable", "no_type_check", "deprecated", "dataclass_transform")
 
 
-def meaning(text: bytes) -> str | None:
-    """Equal for texts of equal meaning; None for what does not parse, or is nested too deeply."""
-    tree = parse_text(text)
-    if tree is None:
-        return None
-    try:
-        return ast.dump(_bare(tree))
-    except PARSE_ERRORS:
-        return None
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A statement at the top of a file, as far as it means something."""
+
+    dump: str
+    imports: tuple[tuple[str, str, str], ...] = ()
+    """If it is an import: the name that each alias binds, the module, and the dump of that alias alone."""
+    used: frozenset[str] = frozenset()
+    in_annotations: frozenset[str] = frozenset()
+
+
+class Meanings:
+    """The meanings of several versions of one file, whose equal statements are read once."""
+
+    def __init__(self) -> None:
+        self._pieces: dict[bytes, _Piece] = {}
+
+    def of(self, text: bytes) -> tuple[str, ...] | None:
+        """Equal for texts of equal meaning; None for what does not parse, or is nested too deeply."""
+        tree = parse_text(text)
+        if tree is None:
+            return None
+        starts = line_starts(text)
+        try:
+            pieces = [self._piece(statement, text, starts) for statement in tree.body]
+        except PARSE_ERRORS:
+            return None
+        used = {name for piece in pieces for name in piece.used}
+        unused = {name for piece in pieces for name in piece.in_annotations} - used
+        return tuple(_in_order(pieces, used, unused))
+
+    def _piece(self, statement: ast.stmt, text: bytes, starts: list[int]) -> _Piece:
+        first = starts[first_line(statement) - 1]
+        source = text[first : starts[last_line(statement)]]
+        # Of statements that share a line each is read anew.
+        key = b"" if statement.col_offset or b";" in source.splitlines()[-1] else source
+        if key and key in self._pieces:
+            return self._pieces[key]
+        piece = self._pieces[key] = _read(statement)
+        return piece
+
+
+def _read(statement: ast.stmt) -> _Piece:
+    """Takes the statement apart, in place."""
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return _Piece("", tuple(_names(statement)))
+    bare = _Bare()
+    body = bare.block([statement])
+    used = {n.id for node in body for n in ast.walk(node) if isinstance(n, ast.Name)} | bare.exported
+    body = _Imports(bare.in_annotations - used, used).block(body)
+    return _Piece("".join(map(ast.dump, body)), (), frozenset(used), frozenset(bare.in_annotations))
+
+
+def _names(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, str, str]]:
+    for alias in node.names:
+        name = alias.asname or alias.name.partition(".")[0]
+        if isinstance(node, ast.ImportFrom):
+            yield name, node.module or "", ast.dump(ast.ImportFrom(node.module, [alias], node.level))
+        else:
+            yield name, alias.name, ast.dump(ast.Import([alias]))
+
+
+def _is_needless(name: str, module: str, used: Set[str], unused: Set[str]) -> bool:
+    """Whether an import is for annotations alone."""
+    return name in unused or (module in TYPING_MODULES and name not in used)
+
+
+def _in_order(pieces: Sequence[_Piece], used: Set[str], unused: Set[str]) -> Iterator[str]:
+    """The dumps of statements; what is imported in a row is sorted, and left out where only annotations use it."""
+    row: list[str] = []
+    for piece in pieces:
+        row += [dump for name, module, dump in piece.imports if not _is_needless(name, module, used, unused)]
+        if not piece.imports and piece.dump:
+            yield from sorted(row)
+            row = []
+            yield piece.dump
+    yield from sorted(row)
 
 
 def statement_meaning(statement: ast.stmt) -> str:
-    """The same of one statement; empty when it means nothing to a program. Raises nothing: what is nested too deeply
-    is like no other one.
+    """The meaning of one statement; empty when it means nothing to a program. Raises nothing: what is nested too
+    deeply is like no other one.
     """
     try:
         body = _Bare().block([copy.deepcopy(statement)])
         return "".join(ast.dump(node) for node in body)
     except PARSE_ERRORS:
         return f"too deep, at {id(statement)}"
-
-
-def _bare(tree: ast.Module) -> ast.Module:
-    bare = _Bare()
-    tree.body = bare.block(tree.body)
-    used = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name)} | bare.exported
-    tree.body = _Imports(bare.in_annotations - used, used).block(tree.body)
-    return tree
 
 
 class _Bare(ast.NodeTransformer):
@@ -170,25 +232,23 @@ def _last(decorator: ast.expr) -> str:
     return dotted(decorator.func if isinstance(decorator, ast.Call) else decorator).rpartition(".")[2]
 
 
-class _Imports(ast.NodeTransformer):
-    """Sorts what is imported in a row, and leaves out what only annotations use."""
+class _Imports:
+    """Sorts what is imported in a row inside of functions, and leaves out what only annotations use."""
 
-    def __init__(self, unused: set[str], used: set[str]) -> None:
+    def __init__(self, unused: Set[str], used: Set[str]) -> None:
         self._unused, self._used = unused, used
 
     def block(self, body: list[ast.stmt]) -> list[ast.stmt]:
         """A list of statements with their imports one by one."""
         made: list[ast.stmt] = []
-        row: list[tuple[str, ast.stmt]] = []
-        for statement in [*body, None]:
+        row: list[ast.stmt] = []
+        for statement in body:
             if isinstance(statement, ast.Import | ast.ImportFrom):
-                row += [(ast.dump(one), one) for one in self._single(statement)]
+                row += self._single(statement)
                 continue
-            made += [one for _, one in sorted(row, key=lambda pair: pair[0])]
+            made += [*sorted(row, key=ast.dump), self._inside(statement)]
             row = []
-            if statement is not None:
-                made.append(self._inside(statement))
-        return made
+        return [*made, *sorted(row, key=ast.dump)]
 
     def _inside(self, node: ast.stmt) -> ast.stmt:
         for name in ("body", "orelse", "finalbody"):
@@ -197,17 +257,11 @@ class _Imports(ast.NodeTransformer):
                 setattr(node, name, self.block(block) or [ast.Pass()])
         return node
 
-    def _single(self, node: ast.Import | ast.ImportFrom) -> list[ast.stmt]:
-        made: list[ast.stmt] = []
+    def _single(self, node: ast.Import | ast.ImportFrom) -> Iterator[ast.stmt]:
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
-            module = node.module if isinstance(node, ast.ImportFrom) else alias.name
-            if name in self._unused or (module in TYPING_MODULES and name not in self._used):
-                continue
-            one: ast.stmt
             if isinstance(node, ast.ImportFrom):
-                one = ast.ImportFrom(node.module, [alias], node.level)
-            else:
-                one = ast.Import([alias])
-            made.append(one)
-        return made
+                if not _is_needless(name, node.module or "", self._used, self._unused):
+                    yield ast.ImportFrom(node.module, [alias], node.level)
+            elif not _is_needless(name, alias.name, self._used, self._unused):
+                yield ast.Import([alias])

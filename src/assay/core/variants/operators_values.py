@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from assay.core.variants.drafting import shown
-from assay.core.variants.harmless import is_warning
+from assay.core.variants.harmless import HARMLESS_KEYWORDS, NAMERS, is_warning
 from assay.core.variants.mutation import Mutation, operand, plain, replaced
 from assay.core.variants.places import Place
 from assay.core.variants.source import Edit, Module, dotted, words
@@ -28,8 +28,15 @@ SYMMETRIC = words(
     """
 )
 """Functions for which the order of two arguments often says nothing."""
+TIDYING = words(
+    """
+    close flush collect fsync shutdown cleanup terminate sleep cache_clear simplefilter filterwarnings setLevel
+    addHandler update_wrapper register_at_fork freeze_support
+    """
+)
+"""Methods that a program does as well without, as far as its results go."""
 INDEX = re.compile(r"(?:^|_)(?:i|j|k|n|idx|index|pos|position|start|stop|end|offset|count|size|length|len|num)(?:_|$)")
-HUGE = 10**12
+LARGE, SMALL = 1000, 1e-3
 
 
 def constant(module: Module, place: Place) -> Iterator[Mutation]:
@@ -45,17 +52,18 @@ def constant(module: Module, place: Place) -> Iterator[Mutation]:
             yield replaced(module, node, repr(not truth), kind)
         case None if not place.is_default and not _is_exit(place):
             yield replaced(module, node, "False", kind)
-        case int() | float() as number if abs(number) < HUGE:
-            if not (place.is_default and number == 0 and isinstance(number, float)):
-                yield from (replaced(module, node, repr(n), kind) for n in _beside(number))
+        case int() | float() as number:
+            yield from (replaced(module, node, repr(n), kind) for n in _beside(number))
         case str() | bytes():
             yield from _texts(module, node, kind)
 
 
 def _beside(number: float) -> list[float]:
-    """Other numbers; 0 and 1 first, which most limits are about."""
+    """Other numbers; none for those that are sizes or tolerances, beside which nobody looks."""
+    if abs(number) >= LARGE or 0 < abs(number) < SMALL:
+        return []
     others = [number + 1, number - 1, *([0] if abs(number) > 1 and isinstance(number, int) else [])]
-    return [other for other in dict.fromkeys(others) if other != number and other == other]  # noqa: PLR0124 - no NaN
+    return list(dict.fromkeys(others))
 
 
 def _texts(module: Module, node: ast.Constant, kind: str) -> Iterator[Mutation]:
@@ -68,7 +76,17 @@ def _texts(module: Module, node: ast.Constant, kind: str) -> Iterator[Mutation]:
     letter: str | bytes = "x" if isinstance(value, str) else b"x"
     if value:
         yield replaced(module, node, _quoted(empty, source), f"{kind}-emptied")
-    yield replaced(module, node, _quoted(value + letter, source), kind)  # type: ignore[operator]
+    longer: str | bytes = value + letter  # type: ignore[operator]
+    quotes = 3 if source.endswith(('"""', "'''")) else 1
+    spelled = f"{source[:-quotes]}x{source[-quotes:]}"
+    yield replaced(module, node, spelled if _is_literal(spelled, longer) else _quoted(longer, source), kind)
+
+
+def _is_literal(source: str, value: str | bytes) -> bool:
+    try:
+        return bool(ast.literal_eval(f"({source})") == value)
+    except (SyntaxError, ValueError, MemoryError, RecursionError):
+        return False
 
 
 def _quoted(value: str | bytes, like: str) -> str:
@@ -106,7 +124,8 @@ def argument(module: Module, place: Place) -> Iterator[Mutation]:
     if not isinstance(node, ast.Call) or is_warning(node):
         return
     name = dotted(node.func).rpartition(".")[2]
-    pairs = list(zip(node.args, node.args[1:], strict=False)) if name not in SYMMETRIC else []
+    has_order = name not in SYMMETRIC and name not in NAMERS and not isinstance(place.parent, ast.Raise)
+    pairs = list(zip(node.args, node.args[1:], strict=False)) if has_order else []
     for left, right in pairs[:3]:
         if isinstance(left, ast.Starred) or isinstance(right, ast.Starred) or module.of(left) == module.of(right):
             continue
@@ -118,7 +137,7 @@ def argument(module: Module, place: Place) -> Iterator[Mutation]:
         what = f"arguments {shown(module.of(left))} and {shown(module.of(right))} swapped"
         yield Mutation(Edit(start, end, text), "arguments-swapped", what)
     for word in node.keywords:
-        edit = _without(module, node, word) if word.arg else None
+        edit = _without(module, node, word) if word.arg and word.arg not in HARMLESS_KEYWORDS else None
         if edit:
             yield Mutation(edit, "keyword-dropped", f"argument {shown(module.of(word))} left out")
 
@@ -173,7 +192,11 @@ def call(module: Module, place: Place) -> Iterator[Mutation]:
     node = place.node
     if isinstance(node, ast.Expr):
         inner = node.value.value if isinstance(node.value, ast.Await) else node.value
-        if isinstance(inner, ast.Call) and not is_warning(inner):
+        if (
+            isinstance(inner, ast.Call)
+            and not is_warning(inner)
+            and dotted(inner.func).rpartition(".")[2] not in TIDYING
+        ):
             yield replaced(module, node, "pass", "call-dropped", f"{shown(module.of(node))} left out")
 
 

@@ -142,7 +142,8 @@ def line_starts(text: bytes) -> list[int]:
 def first_line(node: ast.AST) -> int:
     """The first line of a statement, with its decorators."""
     decorators = node.decorator_list if isinstance(node, Scope) else []
-    return min([node.lineno, *(d.lineno for d in decorators)])  # type: ignore[attr-defined]
+    line: int = node.lineno  # type: ignore[attr-defined]
+    return min([line, *(d.lineno for d in decorators)])
 
 
 def last_line(node: ast.AST) -> int:

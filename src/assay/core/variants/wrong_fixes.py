@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -47,15 +48,14 @@ class Changed:
 def wrong_fixes(gold: Gold, prompt: str) -> list[Variant]:
     """All that are programs of their own, the most specific first."""
     shown = examples(prompt)
-    functions = sorted(
-        (function for file in gold.files for function in changed_functions(file)), key=lambda f: (-f.size, f.name)
-    )
+    by_file = {file.path: list(changed_functions(file)) for file in gold.files}
+    functions = sorted((function for own in by_file.values() for function in own), key=lambda f: (-f.size, f.name))
     presses = {file.path: Press(file, "wrong-fix") for file in gold.files}
     found: list[Variant] = []
     for function in functions[:MAX_FUNCTIONS]:
         press = presses[function.file.path]
         found += _of_function(press, function, [e for e in shown if e.name == function.gold.name])
-    return [*found, *_first_only(gold, presses)]
+    return [*found, *_first_only(gold, presses, by_file)]
 
 
 def changed_functions(file: GoldFile) -> Iterator[Changed]:
@@ -66,10 +66,11 @@ def changed_functions(file: GoldFile) -> Iterator[Changed]:
             continue
         old = base.get(name)
         old = old if isinstance(old, Function) else None
+        changed = Changed(file, name, node, old)
+        if not changed.size or any(isinstance(n, Scope) for n in node.body):
+            continue
         if old is None or statement_meaning(old) != statement_meaning(node):
-            changed = Changed(file, name, node, old)
-            if changed.size and not any(isinstance(n, Scope) for n in node.body):
-                yield changed
+            yield changed
 
 
 def _is_stub(node: Function) -> bool:
@@ -126,11 +127,20 @@ def _swallow(function: Changed) -> Iterator[tuple[str, str, bytes]]:
 
 def _signature(function: Changed) -> Iterator[tuple[str, str, bytes]]:
     """The base's function behind the new header."""
-    if function.base is None or ast.dump(function.base.args) == ast.dump(function.gold.args):
+    if function.base is None or _parameters(function.base) == _parameters(function.gold):
         return
     header = _parts(function.file.module, function.gold).header
     body = _parts(_module(function), function.base).body
     yield "signature-only", f"`{function.name}` as before, with the new parameters", _with(function, header + body)
+
+
+def _parameters(node: Function) -> str:
+    """The parameters without their annotations."""
+    bare = copy.deepcopy(node.args)
+    for argument in ast.walk(bare):
+        if isinstance(argument, ast.arg):
+            argument.annotation = None
+    return ast.dump(bare)
 
 
 def _early(function: Changed) -> Iterator[tuple[str, str, bytes]]:
@@ -193,20 +203,21 @@ def _with(function: Changed, source: str) -> bytes:
     return module.text[:start] + lines.encode() + module.text[end:]
 
 
-def _first_only(gold: Gold, presses: dict[str, Press]) -> Iterator[Variant]:
+def _first_only(gold: Gold, presses: dict[str, Press], by_file: dict[str, list[Changed]]) -> Iterator[Variant]:
     """Of several changed places in a function the first alone; and of several functions the first."""
     for file in gold.files:
         if file.is_new:
             continue
-        for function in changed_functions(file):
+        functions = by_file[file.path]
+        for function in functions:
             inside = [h for h in file.hunks if _overlaps(h, function.gold)]
             if len(inside) > 1:
                 text = file.reverted(inside[1:])
                 what = f"only the first changed place of `{function.name}`"
                 lines = frozenset(_lines(inside[1:]))
                 yield from _only_first(presses[file.path], text, what, function.gold.lineno, lines, function.name)
-        inside = [h for h in file.hunks if any(_overlaps(h, f.gold) for f in changed_functions(file))]
-        if len(inside) > 1 and len(list(changed_functions(file))) > 1:
+        inside = [h for h in file.hunks if any(_overlaps(h, f.gold) for f in functions)]
+        if len(inside) > 1 and len(functions) > 1:
             text = file.reverted(inside[1:])
             lines = frozenset(_lines(inside[1:]))
             yield from _only_first(presses[file.path], text, "only the first changed place of the file",

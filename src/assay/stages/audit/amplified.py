@@ -165,9 +165,12 @@ class _Bench:
 
 
 async def alone(bench: _Bench) -> None:
-    """Each fail-to-pass function in a run of its own; what fails there is run once more."""
+    """Each fail-to-pass function in a run of its own; what fails there is run once more. Of many, those that flipped
+    in company come first.
+    """
     by_function = amplified.functions(bench.ground.task.assay.fail_to_pass)
-    chosen, left = amplified.sample(list(by_function), 0 if bench.late else MOST_ALONE)
+    flipped = {subject.partition("[")[0] for trial in bench.trials for subject in trial.subjects}
+    chosen, left = amplified.sample(list(by_function), 0 if bench.late else MOST_ALONE, flipped)
     if left:
         bench.unknown.append(f"alone: {len(left)} of {len(by_function)} functions were not tried: {', '.join(left)}")
 

@@ -14,24 +14,28 @@ import anyio
 from pydantic import TypeAdapter
 
 from assay import __version__
+from assay.core.audit.bank import with_bank
 from assay.core.audit.table import unanswered
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError
 from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult
+from assay.model.bank import Replay
 from assay.model.event import Checked, OnEvent, Stage
 from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
-from assay.model.task import Task
-from assay.stages.audit import amplified, collateral, cost, hackability, stability
-from assay.stages.audit.ground import Ground, Tally
+from assay.stages.audit import amplified, collateral, cost, hackability, hidden_names, stability
+from assay.stages.audit.bank import replay_bank
+from assay.stages.audit.fixing import Remake, propose
+from assay.stages.audit.ground import Ground, Tally, lay
 from assay.stages.audit.memo import Memo
 from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
-from assay.stages.judging import prepare
 from assay.stages.toolbox import Toolbox, cost_of
 
 RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
+CHEAP: dict[CheckId, Remake] = {"hidden-names": hidden_names.check, "cost": cost.check}
+"""Checks that are made again on a repaired task."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class AuditWish:
     """Empty for all checks."""
     attacks: tuple[str, ...] = ()
     fresh: bool = False
+    fix: bool = False
+    """Whether to look for repairs, too."""
 
 
 async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> AuditRun:
@@ -51,7 +57,7 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     emit(Stage(subject=task.slug, stage="environment"))
     began = anyio.current_time()
     try:
-        ground = await _ground(task, tools, emit, wish)
+        ground = await lay(task, tools, wish.settings, emit, wish.attacks)
     except InfrastructureError as error:
         return AuditRun(task=task.slug, task_digest=task_digest(task), failure=Failure.of(error))
     run = AuditRun(task=task.slug, task_digest=ground.prepared.digest)
@@ -59,19 +65,15 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     if complaint:
         return run.model_copy(update={"complaint": f"the reference change does not resolve the task: {complaint}"})
     trials, memo = Trials(ground), Memo(tools.store, fresh=wish.fresh)
-    audit = Audit(ground, trials, memo, Variants(ground, trials, memo))
+    audit = Audit(ground, trials, memo, Variants(ground, trials, memo), path)
     checks = [await audit.make(check) for check in CHECK_IDS if check in (wish.only or CHECK_IDS)]
-    run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": round(anyio.current_time() - began, 3)})
+    found = (
+        await propose(ground, checks, path, memo, remake=CHEAP, survivors=audit.variants.accepted) if wish.fix else ()
+    )
+    seconds = round(anyio.current_time() - began, 3)
+    run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": seconds, "proposals": found})
     await _write_evidence(path, run, wish, tools)
     return run
-
-
-async def _ground(task: Task, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> Ground:
-    started_at = tools.clock.now()
-    prepared = await prepare(task, tools)
-    tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
-    applied = await prepared.stand.runner.apply(task.gold_patch, prepared.stand.base_layer, prepared.is_protected)
-    return Ground(prepared, applied, tools, wish.settings, emit, wish.attacks)
 
 
 @dataclass(slots=True)
@@ -82,6 +84,8 @@ class Audit:
     trials: Trials
     memo: Memo
     variants: Variants
+    folder: Path
+    replays: tuple[Replay, ...] | None = None
 
     async def make(self, check: CheckId) -> CheckResult:
         """One check's result, with its cost in the ledger."""
@@ -128,7 +132,9 @@ class Audit:
         }
         builders: dict[CheckId, Callable[[], Awaitable[CheckResult]]] = {
             "ablation": self.variants.ablation,
-            "mutants": self.variants.mutants,
+            "mutants": self._mutants,
+            "alternatives": self._alternatives,
+            "hidden-names": lambda: hidden_names.check(self.ground),
             "collateral": lambda: collateral.check(self.ground, self.trials, self.variants.accepted),
         }
         if check in builders:
@@ -144,6 +150,18 @@ class Audit:
             return result.model_copy(update={"remembered": remembered})
         return unanswered(check, "not built yet")
 
+    async def _mutants(self) -> CheckResult:
+        return with_bank(await self.variants.mutants(), await self._replays())
+
+    async def _alternatives(self) -> CheckResult:
+        return with_bank(await self.variants.alternatives(), await self._replays())
+
+    async def _replays(self) -> tuple[Replay, ...]:
+        """What the verifier says of the bank's solutions today; they are judged once an audit, and never remembered."""
+        if self.replays is None:
+            self.replays = await replay_bank(self.ground, self.folder)
+        return self.replays
+
 
 async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Toolbox) -> None:
     """Of all checks; an audit of some of them leaves the evidence of a whole one as it is."""
@@ -154,6 +172,9 @@ async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Too
         task_digest=run.task_digest,
         assay_version=__version__,
         created_at=tools.clock.now(),
-        data={"checks": [result.model_dump(mode="json") for result in run.checks], "proposals": []},
+        data={
+            "checks": [result.model_dump(mode="json") for result in run.checks],
+            "proposals": [proposal.model_dump(mode="json") for proposal in run.proposals],
+        },
     )
     await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence)

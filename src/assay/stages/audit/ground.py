@@ -16,7 +16,7 @@ from assay.model.sandbox import Usage
 from assay.model.task import Task
 from assay.model.tree import FileState, Tree
 from assay.ports.framework import Selection
-from assay.stages.judging import Prepared
+from assay.stages.judging import Prepared, prepare
 from assay.stages.running import NORMAL, Applied, Conditions, TestRun, stack
 from assay.stages.toolbox import Toolbox
 
@@ -120,3 +120,14 @@ class Ground:
     async def layer_of(self, files: dict[str, FileState | None]) -> Path:
         """A layer of the reference change with `files` over it, to be given to `run`."""
         return await self.tools.layers.put({**self.changed, **files})
+
+
+async def lay(
+    task: Task, tools: Toolbox, settings: AuditSettings, emit: OnEvent, attacks: tuple[str, ...] = ()
+) -> Ground:
+    """Prepare a task for its audit. Raises InfrastructureError, PrerequisiteError, TaskDefinitionError."""
+    started_at = tools.clock.now()
+    prepared = await prepare(task, tools)
+    tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
+    applied = await prepared.stand.runner.apply(task.gold_patch, prepared.stand.base_layer, prepared.is_protected)
+    return Ground(prepared, applied, tools, settings, emit, attacks)

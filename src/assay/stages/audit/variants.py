@@ -12,7 +12,10 @@ from functools import cached_property
 
 from pydantic import TypeAdapter
 
+from assay.core.alternatives.change import Change
+from assay.core.alternatives.making import alternatives
 from assay.core.audit.ablation import ablation_result
+from assay.core.audit.alternatives import judge_alternatives
 from assay.core.audit.mutants import mutants_result
 from assay.core.audit.survivors import Sight
 from assay.core.hashing import json_digest, tree_digest
@@ -99,18 +102,29 @@ class Variants:
         unknown = (*result.unknown, *self._late(explored, 0))
         return result.model_copy(update={"remembered": explored.remembered, "unknown": unknown})
 
+    async def alternatives(self) -> CheckResult:
+        """Put the reference change otherwise. Who is rejected for that is heard once more, cold: nobody is accused
+        because of a run that went wrong.
+        """
+        ground = self.ground
+        change = Change(ground.base, ground.gold, ground.changed, ground.task.instruction, ground.task.hidden_tests)
+        explored = await self._explore(alternatives(change), confirm=True)
+        result = judge_alternatives(explored.trials, ground.gold, ground.settings)
+        unknown = (*result.unknown, *self._late(explored, 0))
+        return result.model_copy(update={"remembered": explored.remembered, "unknown": unknown})
+
     def _late(self, explored: Explored, left_out: int) -> list[str]:
         late = [f"{len(explored.untried)} variants were not tried: the time for this check was over"]
         more = [f"{left_out} more parts were not left out: {MOST_ABLATIONS} are tried at most"]
         return [*(late if explored.untried else ()), *(more if left_out > 0 else ())]
 
-    async def _explore(self, variants: Sequence[Variant]) -> Explored:
+    async def _explore(self, variants: Sequence[Variant], *, confirm: bool = False) -> Explored:
         ground = self.ground
         key = [ground.code_digest, "variants", [[v.key, tree_digest(v.files)] for v in variants]]
         account, remembered = await self.memo.get(
             [json_digest(key), ground.settings.check_seconds],
             ACCOUNT,
-            lambda: self._told(variants),
+            lambda: self._told(variants, confirm=confirm),
             keep=lambda made: len(made) == len(variants) and all(told.fate != "unknown" for told in made.values()),
         )
         trials = [
@@ -120,11 +134,15 @@ class Variants:
         ]
         untried = [variant for variant in variants if variant.key not in account]
         explored = Explored(trials, {k: t.differs for k, t in account.items()}, untried, remembered)
-        self.accepted += [t for t in trials if t.fate == "accepted" and explored.differs.get(t.variant.key)]
+        if not confirm:
+            self.accepted += [t for t in trials if t.fate == "accepted" and explored.differs.get(t.variant.key)]
         return explored
 
-    async def _told(self, variants: Sequence[Variant]) -> Account:
+    async def _told(self, variants: Sequence[Variant], *, confirm: bool) -> Account:
         trials = await self.trials.try_all(variants, seconds=self.ground.settings.check_seconds)
+        if confirm:
+            trials = [await self.trials.cold(t) if t.fate == "rejected" else t for t in trials]
+            return {t.variant.key: Told(fate=t.fate, by=t.by, message=t.message, seconds=t.seconds) for t in trials}
         survivors = [trial.variant for trial in trials if trial.fate == "accepted"]
         differs = await self.trials.answers(survivors[:MOST_SEEN])
         return {

@@ -208,6 +208,11 @@ class Trials:
             found += [self._trial(variant, runs[variant.key]) for variant in chunk]
         return found
 
+    async def cold(self, trial: Trial) -> Trial:
+        """The same variant once more, in a sandbox and an interpreter of its own."""
+        job = self._job(trial.variant, await self.known())
+        return self._trial(trial.variant, (await self._cold([job]))[trial.variant.key])
+
     def _job(self, variant: Variant, known: Known) -> WarmJob:
         ground = self._ground
         first = [t for t in known.tests_of(variant.path, variant.lines) if t in set(ground.counted)]
