@@ -46,7 +46,7 @@ def test_known_intervals(hits: int, trials: int, low: float, high: float) -> Non
 
 
 @settings(deadline=None)
-@given(st.integers(1, 300).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+@given(st.integers(1, 80).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_the_lower_bound_mirrors_the_upper_one_and_both_hold_the_rate(counts: tuple[int, int]) -> None:
     hits, trials = counts
     low, high = interval(hits, trials)

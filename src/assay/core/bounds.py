@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 
 CONFIDENCE = 0.95
-STEPS = 200
-"""Halvings of the interval: far below what a float can tell."""
 
 
 def upper_bound(errors: int, trials: int, confidence: float = CONFIDENCE) -> float:
@@ -21,8 +19,7 @@ def upper_bound(errors: int, trials: int, confidence: float = CONFIDENCE) -> flo
     if errors == 0:
         return 1.0 - float((1.0 - confidence) ** (1.0 / trials))
     low, high = errors / trials, 1.0
-    for _ in range(STEPS):
-        middle = (low + high) / 2
+    while low < (middle := (low + high) / 2) < high:  # until a float cannot tell them apart
         if _at_most(errors, trials, middle) > 1.0 - confidence:
             low = middle
         else:

@@ -247,7 +247,7 @@ def with_interface_lines(text: str, lines: Sequence[str]) -> str:
     words on how the work is judged, or at its end. Lines that it has already are not said twice.
     """
     end = "\r\n" if "\r\n" in text else "\n"
-    rows = text.rstrip().split(end)
+    rows = text.rstrip("\r\n").split(end)
     fresh = [line for line in dict.fromkeys(lines) if line not in rows]
     if not fresh:
         return text

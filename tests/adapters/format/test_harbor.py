@@ -105,3 +105,25 @@ def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
     (tmp_path / ".assay-999999999-x" / "new").mkdir(parents=True)
     HarborFormat().write(a_task(), tmp_path)
     assert [place.name for place in tmp_path.iterdir()] == [a_task().slug]
+
+
+def test_what_would_change_is_told_and_nothing_is_written(tmp_path: Path) -> None:
+    harbor, task = HarborFormat(), a_task()
+    path = harbor.write(task, tmp_path)
+    by_hand = b"# by hand\n" + (path / "task.toml").read_bytes()
+    (path / "task.toml").write_bytes(by_hand)
+    before = {place: place.read_bytes() for place in path.rglob("*") if place.is_file()}
+    assert harbor.changes(path, harbor.read(path)) == ()
+    other = task.with_instruction("Do it otherwise.\n")
+    assert [change.path for change in harbor.changes(path, other)] == ["instruction.md"]
+    table = {**task.config["metadata"]["assay"], "quarantined": ["x"]}
+    assay = AssayMetadata.model_validate(table)
+    files = {name: state for name, state in task.files.items() if name != "solution/solve.sh"}
+    other = replace(task, config={**task.config, "metadata": {"assay": table}}, assay=assay, files=files)
+    found = {change.path: change for change in harbor.changes(path, other)}
+    assert found.keys() == {"task.toml", "solution/solve.sh"}
+    assert found["solution/solve.sh"].new is None
+    assert found["task.toml"].old == FileState(by_hand)
+    assert {place: place.read_bytes() for place in path.rglob("*") if place.is_file()} == before
+    with pytest.raises(TaskDefinitionError):
+        harbor.changes(path, replace(task, assay=assay))

@@ -168,9 +168,8 @@ def test_lines_are_added_once_and_nothing_is_lost(text: str, lines: list[str]) -
     made = with_interface_lines(text, lines)
     assert set(lines) <= set(made.split("\n"))
     assert with_interface_lines(made, lines) == made
-    assert [row for row in text.split("\n") if row.strip()] == [
-        row for row in made.split("\n") if row in set(text.split("\n")) and row.strip()
-    ] or not set(lines).isdisjoint(text.split("\n"))
+    rows = iter(made.split("\n"))
+    assert all(row in rows for row in text.split("\n") if row), "the rows are there, in their order"
 
 
 def test_files_without_a_test_at_stake_may_be_left_out() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from assay.core.variants.ablation import ablations, make_ablations
+from assay.core.variants.ablation import ablations
 from assay.core.variants.changes import read_gold
 from assay.core.variants.diffs import diff_of
 from assay.model.tree import FileState
@@ -87,8 +87,14 @@ def test_a_new_functions_lines_are_those_that_run_when_it_is_called() -> None:
 
 def test_line_ends_encodings_and_missing_ends_are_kept() -> None:
     new = "# coding: latin-1\r\nx = 'é'\r\ny = 'è'".encode("latin-1")
-    for variant in make_ablations({"a.py": FileState(b"# coding: latin-1\r\n")}, {"a.py": FileState(new)}):
+    for variant in ablations(read_gold({"a.py": FileState(b"# coding: latin-1\r\n")}, {"a.py": FileState(new)})):
         state = variant.files["a.py"]
         assert state is not None
         assert b"\n" not in state.data.replace(b"\r\n", b"")
         state.data.decode("latin-1")
+
+
+def test_a_line_in_the_middle_of_a_statement_runs_with_its_first_one() -> None:
+    old = b"def f(a):\n    b = g(\n        a,\n        1,\n    )\n    return b\n"
+    (variant, *_) = parts(old.replace(b"1,", b"2,"), old).values()
+    assert (variant.line, variant.lines) == (4, frozenset({2, 3, 4, 5}))

@@ -96,6 +96,8 @@ def test_other_files_count_whole_and_documents_not_at_all() -> None:
         "shop/old.py": None,
         "README.md": FileState(b"b"),
         "shop/types.pyi": FileState(b"x: int"),
+        "shop/fast.c": FileState(b"int x;"),
+        "notes/one.yaml": FileState(b"what is new"),
     }
     found = {v.path: dict(v.files) for v in ablations(read_gold(base, changed))}
     assert found == {

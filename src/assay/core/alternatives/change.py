@@ -13,7 +13,9 @@ from assay.core.syntax import decode, is_test_path, parse
 from assay.model.tree import FileState, Tree
 
 LINK = "120000"
-NOT_REWRITTEN = re.compile(r"(?:^|/)(?:setup|conf|conftest|noxfile|tasks|versioneer)\.py$|(?:^|/)(?:docs?|examples)/")
+NOT_REWRITTEN = re.compile(
+    r"(?:^|/)(?:setup|conf|conftest|noxfile|tasks|versioneer)\.py$|(?:^|/)(?:docs?|examples?|bench\w*|tools|scripts)/"
+)
 CONFIGURATION = re.compile(r"(?:^|/)(?:pyproject\.toml|pytest\.ini|tox\.ini|setup\.cfg|pytest\.toml|conftest\.py)$")
 FILTER = re.compile(r"\b(?:ignore|error|default|always|module|once):([^:\"'\n]+)")
 MAX_TEXT_BYTES = 1_000_000

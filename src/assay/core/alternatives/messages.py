@@ -90,7 +90,11 @@ def _kept(said: str, change: Change, scope: Scope) -> list[str]:
     """What a reader of the prompt may well put into the text: words of the prompt, names, whatever is quoted."""
     known = set(change.prompt_words) - STOP
     names = {a.arg for a in parameters_of(scope.node)} | {part.lower() for part in scope.dotted.split(".")}
-    quoted = {part for part in QUOTED.findall(said) if PLAIN.fullmatch(part) and words(part) and len(part.split()) < 4}
+    quoted = {
+        part
+        for part in QUOTED.findall(said)
+        if PLAIN.fullmatch(part) and words(part) and part == part.strip() and len(part.split()) < 4
+    }
     written = [w for w in re.findall(r"[\w.()-]*\w[\w.()-]*", said) if PLAIN.fullmatch(w)]
     kept = [w.strip(".,()") for w in written if w.strip(".,()").lower() in known | names or NAME.fullmatch(w)]
     return list(dict.fromkeys([*sorted(quoted), *(word for word in kept if word)]))

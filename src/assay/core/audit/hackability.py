@@ -21,22 +21,24 @@ def spread(attacks: Sequence[Attack]) -> list[Attack]:
     return [attack for row in zip_longest(*by_mechanism.values()) for attack in row if attack is not None]
 
 
-def judge(results: Sequence[AttackResult], wanted: int, complaint: str, failure: Failure | None) -> CheckResult:
-    """The answer, from the attacks that were judged of those `wanted`."""
+def judge(
+    results: Sequence[AttackResult], wanted: Sequence[Attack], complaint: str, failure: Failure | None
+) -> CheckResult:
+    """The answer, from the attacks that were begun of those `wanted`: known once one of every mechanism was."""
     if complaint or failure:
         return unanswered("hackability", complaint or (failure.message if failure else ""))
     accepted = [r for r in results if r.status == "accepted"]
     judged = [r for r in results if r.status in ("accepted", "rejected")]
     silent = [r for r in results if r.status == "no-verdict"]
     unknown = [f"{r.attack}: {r.reason}" for r in silent]
-    if len(results) < wanted:
-        unknown.append(f"{wanted - len(results)} attacks were not begun: the time for them was over")
+    if len(results) < len(wanted):
+        unknown.append(f"{len(wanted) - len(results)} attacks were not begun: the time for them was over")
     bound = upper_bound(len(accepted), len(judged)) if judged else 1.0
     mechanisms = len({r.mechanism for r in judged})
     return conclude(
         "hackability",
         failed=bool(accepted),
-        known=bool(judged),
+        known=bool(judged) and {r.mechanism for r in results} == {attack.mechanism for attack in wanted},
         summary=f"{len(accepted)} of {len(judged)} attacks of {mechanisms} kinds accepted (at most {bound:.1%})",
         findings=[_finding(result) for result in accepted],
         measures=(

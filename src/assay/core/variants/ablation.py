@@ -6,12 +6,12 @@ import ast
 import re
 from collections.abc import Collection, Iterator
 
-from assay.core.variants.changes import Gold, GoldFile, Hunk, function_at, header_end, lines_run, read_gold
+from assay.core.variants.changes import Gold, GoldFile, Hunk, function_at, header_end, lines_run
 from assay.core.variants.drafting import Draft, Press, shown
 from assay.core.variants.harmless import is_harmless_decorator, is_typing_only
 from assay.core.variants.places import Place, places
 from assay.core.variants.source import Edit, Function, Module, Scope, first_line, is_text, last_line, parse_text
-from assay.model.tree import FileState, Tree
+from assay.model.tree import FileState
 from assay.model.variant import Variant
 
 HUNK, STATEMENT = "hunk", "statement"
@@ -26,11 +26,6 @@ def ablations(gold: Gold) -> list[Variant]:
         hunks += _hunks(file, press)
         parts += press.variants(_drafts(file))
     return [*hunks, *parts]
-
-
-def make_ablations(base: Tree, changed: dict[str, FileState | None]) -> list[Variant]:
-    """`ablations` of a change that nobody has read yet."""
-    return ablations(read_gold(base, changed))
 
 
 def _whole_file(gold: Gold, path: str, old: FileState | None) -> Variant:

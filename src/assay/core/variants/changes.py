@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 
@@ -32,7 +32,11 @@ TRIVIAL = frozenset(b") ( ] [ } { ), ], }, ): }) else: try: finally: pass return
 MAX_TRIVIAL = 2
 MAX_MERGED = 6
 """Neighbours that a hunk may need to be taken back with."""
-NO_CODE = (".pyi", ".md", ".rst", ".txt.license", "py.typed")
+NOT_READ = (
+    *(".pyi", ".md", ".rst", "py.typed", ".license"),
+    *(".c", ".cc", ".cpp", ".h", ".hpp", ".pyx", ".pxd", ".pxi", ".rs", ".toml", ".so", ".pyd"),
+)
+"""Ends of files for people and type checkers, and for compilers, which are not run again for a variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,16 +117,28 @@ def _joined(parts: Sequence[bytes]) -> bytes:
 def read_gold(base: Tree, changed: Mapping[str, FileState | None]) -> Gold:
     """The files of the reference change that programs read. Raises nothing: what does not parse is one part."""
     files, others = [], []
+    packages = _packages((*base, *changed), changed)
     for path in sorted(changed):
         old, new = base.get(path), changed[path]
-        if old == new or classify(path) != "source" or path.endswith(NO_CODE):
+        if old == new or classify(path) != "source" or path.endswith(NOT_READ):
             continue
         module = read_module(path, new)
         if module is not None:
             files.append(_gold_file(module, old))
-        elif not _is_moved(path, old, changed):
+        elif (path.endswith(".py") or path.rpartition("/")[0] in packages) and not _is_moved(path, old, changed):
             others.append((path, old))
     return Gold(tuple(files), tuple(others), base, changed)
+
+
+def _packages(paths: Iterable[str], changed: Iterable[str]) -> set[str]:
+    """Folders of changed files in which, or above which, there is Python: what lies there a program may read."""
+    python = {path.rpartition("/")[0] for path in paths if path.endswith(".py") and "/" in path}
+    found = set()
+    for path in changed:
+        folders = path.split("/")[:-1]
+        if any("/".join(folders[:depth]) in python for depth in range(1, len(folders) + 1)):
+            found.add("/".join(folders))
+    return found
 
 
 def _is_moved(path: str, old: FileState | None, changed: Mapping[str, FileState | None]) -> bool:
@@ -278,15 +294,21 @@ def _as_before(file: GoldFile, lines: set[int]) -> set[int]:
 
 
 def lines_run(file: GoldFile, lines: frozenset[int]) -> frozenset[int]:
-    """Of some lines those whose running says that somebody tests them: inside functions, where there are any, since
-    all else runs when the file is imported.
+    """By whose running one sees that some lines are tested: whole statements, since an interpreter may count all of
+    one to its first line; inside functions, where there are any, since all else runs when the file is imported.
     """
     inside: set[int] = set()
     for _, node in scopes(file.module.tree):
         if isinstance(node, Function) and lines & set(range(first_line(node), last_line(node) + 1)):
             header = lines <= set(range(first_line(node), header_end(node) + 1))
             inside |= body_lines(node) if header else body_lines(node) & lines
-    return frozenset(inside or lines)
+    wanted = inside or set(lines)
+    whole = set(wanted)
+    for statement, _, _ in statements(file.module.tree):
+        own = range(statement.lineno, header_end(statement) + 1)
+        if not isinstance(statement, Scope) and not wanted.isdisjoint(own):
+            whole |= set(own)
+    return frozenset(whole)
 
 
 def function_at(file: GoldFile, line: int) -> str:

@@ -51,7 +51,7 @@ HARMLESS_KEYWORDS = words(
 HARMLESS_DECORATORS = words(
     """
     wraps lru_cache cache override final overload runtime_checkable no_type_check deprecated dataclass_transform
-    abstractmethod type_check_only coroutine typing.final
+    abstractmethod type_check_only
     """
 )
 PLATFORM = re.compile(

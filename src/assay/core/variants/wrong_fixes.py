@@ -24,7 +24,7 @@ from assay.core.variants.source import (
 )
 from assay.model.variant import Variant
 
-MAX_FUNCTIONS = 8
+MAX_FUNCTIONS = 5
 """Functions of a change that wrong fixes are made of, those with the most changed lines first."""
 SELF = ("self", "cls", "mcs")
 NO_RETURN = frozenset({"__init__", "__init_subclass__", "__set_name__", "__del__", "__post_init__", "__setattr__"})
@@ -209,7 +209,7 @@ def _first_only(gold: Gold, presses: dict[str, Press], by_file: dict[str, list[C
         if file.is_new:
             continue
         functions = by_file[file.path]
-        for function in functions:
+        for function in sorted(functions, key=lambda f: -f.size)[:MAX_FUNCTIONS]:
             inside = [h for h in file.hunks if _overlaps(h, function.gold)]
             if len(inside) > 1:
                 text = file.reverted(inside[1:])

@@ -6,7 +6,7 @@ that was found for other content.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,13 +18,13 @@ from assay.core.audit.bank import with_bank
 from assay.core.audit.table import unanswered
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError
-from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult
+from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult, Finding
 from assay.model.bank import Replay
 from assay.model.event import Checked, OnEvent, Stage
 from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
-from assay.stages.audit import amplified, collateral, cost, hackability, hidden_names, stability
+from assay.stages.audit import amplified, collateral, cost, hackability, hidden_names, leaks, requirements, stability
 from assay.stages.audit.bank import replay_bank
 from assay.stages.audit.fixing import Remake, propose
 from assay.stages.audit.ground import Ground, Tally, lay
@@ -34,6 +34,7 @@ from assay.stages.audit.warm import Trials
 from assay.stages.toolbox import Toolbox, cost_of
 
 RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
+SEARCHED: TypeAdapter[tuple[list[Finding], list[str]]] = TypeAdapter(tuple[list[Finding], list[str]])
 CHEAP: dict[CheckId, Remake] = {"hidden-names": hidden_names.check, "cost": cost.check}
 """Checks that are made again on a repaired task."""
 
@@ -121,34 +122,52 @@ class Audit:
         return result
 
     async def _result(self, check: CheckId) -> CheckResult:
-        own: dict[CheckId, tuple[object, Callable[[Ground], Awaitable[CheckResult]]]] = {
-            "stability": ((self.ground.code_digest, self.ground.settings.runs), stability.check),
-            "amplified": (self.ground.code_digest, amplified.check),
-            "hackability": (
-                (self.ground.prepared.digest, self.ground.attacks, self.ground.settings.attack_seconds),
-                hackability.check,
-            ),
-            "cost": (self.ground.code_digest, cost.check),
-        }
-        builders: dict[CheckId, Callable[[], Awaitable[CheckResult]]] = {
+        ground = self.ground
+        reads = (*ground.attacks, ground.prepared.digest)  # some attacks take their examples from the prompt
+        made: dict[CheckId, Callable[[], Awaitable[CheckResult]]] = {
+            "stability": lambda: self._kept(stability.check, "stability", ("runs", "flips")),
+            "amplified": lambda: self._kept(amplified.check, "amplified", ("check_seconds",)),
             "ablation": self.variants.ablation,
             "mutants": self._mutants,
             "alternatives": self._alternatives,
-            "hidden-names": lambda: hidden_names.check(self.ground),
-            "collateral": lambda: collateral.check(self.ground, self.trials, self.variants.accepted),
+            "hidden-names": lambda: hidden_names.check(ground),
+            "requirements": lambda: requirements.check(ground),
+            "leaks": self._leaks,
+            "hackability": lambda: self._kept(hackability.check, "hackability", ("attack_seconds",), reads),
+            "collateral": lambda: collateral.check(ground, self.trials, self.variants.accepted),
+            "cost": lambda: self._kept(cost.check, "cost", ("verdict_seconds", "memory_mib", "disk_mib")),
         }
-        if check in builders:
-            return await builders[check]()
-        if check in own:
-            key, function = own[check]
-            result, remembered = await self.memo.get(
-                [check, key, self.ground.settings.model_dump(mode="json")],
-                RESULT,
-                lambda: function(self.ground),
-                keep=lambda value: value.status != "unknown",
-            )
-            return result.model_copy(update={"remembered": remembered})
-        return unanswered(check, "not built yet")
+        return await made[check]()
+
+    async def _kept(
+        self,
+        function: Callable[[Ground], Awaitable[CheckResult]],
+        name: str,
+        settings: Sequence[str],
+        wish: Sequence[str] = (),
+    ) -> CheckResult:
+        """A result that depends on the code and on these settings, and not on the prompt."""
+        thresholds = [getattr(self.ground.settings, one) for one in settings]
+        result, remembered = await self.memo.get(
+            [name, self.ground.code_digest, thresholds, list(wish)],
+            RESULT,
+            lambda: function(self.ground),
+            keep=lambda value: value.status != "unknown",
+        )
+        return result.model_copy(update={"remembered": remembered})
+
+    async def _leaks(self) -> CheckResult:
+        """The prompt is read each time; the file system is searched once for the same environment and change."""
+        ground = self.ground
+        told = await anyio.to_thread.run_sync(leaks.prompt_findings, ground)
+        (found, unknown), remembered = await self.memo.get(
+            ["leaks", ground.code_digest],
+            SEARCHED,
+            lambda: leaks.search(ground),
+            keep=lambda searched: not leaks.is_blind(searched[1]),
+        )
+        result = leaks.result([*told, *found], unknown)
+        return result.model_copy(update={"remembered": remembered})
 
     async def _mutants(self) -> CheckResult:
         return with_bank(await self.variants.mutants(), await self._replays())

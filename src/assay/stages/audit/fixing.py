@@ -275,7 +275,7 @@ class Fixing:
         outside = sort_outside(files, base, gold)
         lost = [test_id for test_id in wanted if test_id not in outside.passing]
         if lost:
-            self._note(f"not for pass_to_pass: {named(lost)}: without the change, or by chance, it fails")
+            self._note(f"not for pass_to_pass: {named(lost)}: not passed in every run on both sides")
         kept = [test_id for test_id in wanted if test_id in outside.passing]
         return [guarded(outside, kept)] if kept else []
 

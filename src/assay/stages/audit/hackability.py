@@ -24,4 +24,4 @@ async def check(ground: Ground) -> CheckResult:
     complaint, failure = await siege.controls()
     results = [] if complaint or failure else await siege.run(attacks, WIDE, ground.settings.attack_seconds)
     ground.tally.run_count += 2 * sum(result.status != "not-applicable" for result in results)
-    return judge(results, len(attacks), complaint, failure)
+    return judge(results, attacks, complaint, failure)

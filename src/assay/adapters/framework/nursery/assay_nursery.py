@@ -28,7 +28,8 @@ import assay_watch
 import pytest
 
 NEW_MOUNTS, NEW_IPC, NEW_PROCESSES = 0x00020000, 0x08000000, 0x20000000
-RECURSIVE_PRIVATE = 0x4000 | 0x40000
+BIND, RECURSIVE = 0x1000, 0x4000
+RECURSIVE_PRIVATE = RECURSIVE | 0x40000
 NO_SETUID_NO_DEVICES = 2 | 4
 CLEAR_AMBIENT, AMBIENT, DEATH_SIGNAL = 4, 47, 1
 CAPABILITY_VERSION = 0x20080522
@@ -51,20 +52,38 @@ def mount(kind, target, options, flags=0):
 def own_world(repository, tmpfs_mib, job):
     """A repository, a /tmp and a home that nobody else sees."""
     call("mount", b"none", b"/", None, RECURSIVE_PRIVATE, None)
+    home = os.environ.get("HOME", "")
+    covered = ["/tmp"] + ([home] if home and os.path.isdir(home) else [])
+    shown = [(place, os.open(place, os.O_PATH)) for place in mounted_below(covered)]
     mount("tmpfs", "/tmp", "mode=1777,size=%dm" % tmpfs_mib, NO_SETUID_NO_DEVICES)
     os.makedirs("/tmp/.assay/upper")
     os.mkdir("/tmp/.assay/work")
     places = "lowerdir=%s,upperdir=/tmp/.assay/upper,workdir=/tmp/.assay/work,userxattr" % repository
     mount("overlay", repository, places, NO_SETUID_NO_DEVICES)
-    home = os.environ.get("HOME", "")
-    if home and os.path.isdir(home):
-        mount("tmpfs", home, "mode=0755,size=%dm" % tmpfs_mib, NO_SETUID_NO_DEVICES)
+    for place in covered[1:]:
+        mount("tmpfs", place, "mode=0755,size=%dm" % tmpfs_mib, NO_SETUID_NO_DEVICES)
     os.mkdir("/tmp/.assay/tmp")
-    call("mount", b"/tmp/.assay/tmp", b"/tmp", None, 4096, None)
+    call("mount", b"/tmp/.assay/tmp", b"/tmp", None, BIND, None)
     os.chmod("/tmp", 0o1777)
+    for place, descriptor in shown:
+        os.makedirs(place, exist_ok=True)
+        call("mount", b"/proc/self/fd/%d" % descriptor, os.fsencode(place), None, BIND | RECURSIVE, None)
+        os.close(descriptor)
     os.chdir("/")
     os.chdir(repository)
     write(repository, job["files"])
+
+
+def mounted_below(covered):
+    """Folders that the sandbox shows below places that are made anew, such as an interpreter's own, outermost first."""
+    found = []
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as lines:
+        for line in lines:
+            place = line.split()[4].encode("ascii", "surrogateescape").decode("unicode_escape")
+            inside = any(place.startswith(top + "/") for top in covered)
+            if inside and os.path.isdir(place) and not any(place.startswith(other + "/") for other in found):
+                found.append(place)
+    return found
 
 
 def write(repository, files):
