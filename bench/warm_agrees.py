@@ -90,8 +90,9 @@ async def _compare(path: Path, tools: Toolbox, variants: int, counts: Counter[st
     }
     warm = await trials.run([_job(ground, key, files) for key, files in worlds.items()])
     bad, unsteady, tests = 0, 0, 0
+    reports = {key: await _report(ground, files) for key, files in worlds.items()}
     for key, files in worlds.items():
-        cold = await _cold(ground, files)
+        cold = _said_by(ground, reports[key])
         counts["runs compared"] += 1
         tests += len(cold)
         differ = _differences(_said(ground, warm[key]), cold)
@@ -103,7 +104,7 @@ async def _compare(path: Path, tools: Toolbox, variants: int, counts: Counter[st
                 bad += 1
                 print(f"    {key}: {name}: warm {differ[name][0]}, cold {differ[name][1]}")
     fates = {trial.variant.key: trial.fate for trial in await trials.try_all(picked)}
-    wrong = [key for key in fates if fates[key] != await _cold_fate(ground, key, worlds[key])]
+    wrong = [key for key in fates if fates[key] != fate_of(WarmRun(key, reports[key], 0.0), ground.counted)[0]]
     for key in wrong:
         print(f"    {key}: {fates[key]} when tried warm with its tests in another order, not so when run cold")
     counts["tests compared"] += tests
@@ -132,10 +133,6 @@ async def _report(ground: Ground, files: Files) -> TestReport:
 
 async def _cold(ground: Ground, files: Files) -> Said:
     return _said_by(ground, await _report(ground, files))
-
-
-async def _cold_fate(ground: Ground, key: str, files: Files) -> str:
-    return fate_of(WarmRun(key, await _report(ground, files), 0.0), ground.counted)[0]
 
 
 def _said(ground: Ground, run: WarmRun) -> Said:
