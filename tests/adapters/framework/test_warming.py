@@ -146,8 +146,9 @@ def test_answer(answer):
     assert answer == 2
 
 def test_nobody_was_here():
-    assert os.listdir("/tmp") == [] and open("trace").read() == ""
-    open("trace", "w").write("x")
+    assert "trace" not in os.listdir("/tmp") and open("trace").read() == ""
+    for place in ("trace", "/tmp/trace"):
+        open(place, "w").write("x")
 """
 
 
