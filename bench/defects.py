@@ -67,18 +67,15 @@ def names(finding: Finding, marks: Sequence[str]) -> bool:
 
 
 def is_new(result: CheckResult, finding: Finding, before: AuditRun | None) -> bool:
-    """Whether the untouched task lacks a finding, and stands better by the check's own measure."""
+    """Whether the untouched task lacks a finding, and stands better by the check's own measures."""
     known = before.of(result.check) if before else None
-    if known is None or finding.kind in ("undistinguished", "unneeded"):
-        return False
-    return (
-        finding.subject not in {f.subject for f in known.findings if f.kind not in ("undistinguished", "unneeded")}
-    ) and worse(result, known)
+    return known is not None and finding.subject not in {f.subject for f in known.findings} and worse(result, known)
 
 
 def worse(result: CheckResult, known: CheckResult) -> bool:
-    """Whether a share of the check has sunk; checks without one cannot."""
-    shares = {m.name: m.value for m in known.measures if m.name.endswith(("_share", "_rate"))}
-    shares = {name: value for name, value in shares.items() if not name.startswith("wrong")}
-    now = {m.name: m.value for m in result.measures}
-    return not shares or any(now.get(name, 0.0) < value for name, value in shares.items())
+    """Whether a share of the check has sunk, or more survive; checks that measure neither cannot be worse or better."""
+    before, now = ({m.name: m.value for m in one.measures if not m.name.startswith("wrong")} for one in (known, result))
+    shares = [name for name in before if name.endswith(("_share", "_rate"))]
+    counts = [name for name in before if name.endswith("_count")]
+    more = sum(now.get(name, 0.0) for name in counts) > sum(before[name] for name in counts)
+    return more or not (shares or counts) or any(now.get(name, 0.0) < before[name] for name in shares)

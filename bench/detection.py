@@ -107,8 +107,8 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     """Markdown: a line for each defect, and one for all."""
     plantings = [row for row in rows if row["kind"] == "planting"]
     lines = [
-        "| defect | must be named by | tasks tried | verified | found | share | at least (95 %) |",
-        "|---|---|--:|--:|--:|--:|--:|",
+        "| defect | must be named by | tasks tried | verified | found | share | at least (95 %) | check fails |",
+        "|---|---|--:|--:|--:|--:|--:|--:|",
     ]
     for name, defect in DEFECTS.items():
         own = [row for row in plantings if row["defect"] == name]
@@ -123,7 +123,8 @@ def line(name: str, checks: str, rows: Sequence[dict[str, Any]]) -> str:
     found = sum(row["found"] for row in verified)
     share = f"{found / len(verified):.0%}" if verified else "–"
     least = f"{lower_bound(found, len(verified)):.0%}" if verified else "–"
-    return f"| {name} | {checks} | {len(rows)} | {len(verified)} | {found} | {share} | {least} |"
+    fails = sum("fail" in row["status"].values() for row in verified)
+    return f"| {name} | {checks} | {len(rows)} | {len(verified)} | {found} | {share} | {least} | {fails} |"
 
 
 if __name__ == "__main__":

@@ -129,11 +129,14 @@ def told_fix(soil: Soil) -> Iterator[Planting]:
     lines = [line for line in lines if not line.startswith(("import ", "from ", "def ", "class ", "@"))]
     if not lines:
         return
-    longest = max(blocks, key=lambda block: sum(map(len, block)))
+    known = set(lines)
+    longest = max(blocks, key=lambda block: sum(len(line) for line in block if line in known))
     path = soil.changed[0]
     said = {
         "a line in a sentence": f"A maintainer writes that `{lines[0]}` would do.",
-        "a block": "This worked in our fork:\n\n```python\n" + "\n".join(longest[:8]) + "\n```",
+        "a block": "This worked in our fork:\n\n```python\n"
+        + "\n".join([line for line in longest if line in known][:8])
+        + "\n```",
         "a line of a diff": f"--- a/{path}\n+++ b/{path}\n@@ -1,3 +1,4 @@\n+{lines[0]}",
         "a line with other blanks": "Try " + re.sub(r"\s+", "  ", lines[0]) + " there.",
         "two lines": "".join(f"> {line}\n" for line in lines[:2]),
@@ -170,8 +173,8 @@ def fixed_release(soil: Soil) -> Iterator[Planting]:
     names = sorted(ways)
     soil.draw.shuffle(names)
     for what in names[:2]:
-        marks = ("site-packages", "share/wheels", "share/cache", "vendor_of_tools")
-        yield Planting(soil.task, what, marks=marks, environment=ways[what])
+        folder = min(ways[what], key=len).rpartition("/")[0] if len(ways[what]) > 1 else min(ways[what])
+        yield Planting(soil.task, what, marks=(f"/{folder}",), environment=ways[what])
 
 
 def zipped(files: dict[str, FileState]) -> bytes:

@@ -351,7 +351,8 @@ def _private_names(soil: Soil) -> Iterator[Planting]:
             if known or name.startswith("__") or name == "_":
                 continue
             place = f"__import__('importlib').import_module({module!r}){owner}"
-            yield from _needing(soil, f"assert hasattr({place}, {name!r})", name)
+            wanted = soil.draw.choice((f"hasattr({place}, {name!r})", f"{place}.{name} is not NotImplemented"))
+            yield from _needing(soil, f"assert {wanted}", name)
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,8 @@ from assay.core.syntax import absolute, module_name, parse
 from assay.model.tree import FileState, Tree
 
 DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+BY_NAME = frozenset({"hasattr", "getattr", "setattr", "delattr", "object"})
+"""Functions (the last is `mock.patch`'s) whose second argument spells an attribute of the first."""
 
 
 @dataclass(slots=True)
@@ -119,6 +121,11 @@ class _Collector(ast.NodeVisitor):
         for keyword in node.keywords:
             if keyword.arg:
                 self._usage.keywords.setdefault(keyword.arg, set()).update(called)
+        has_default = "getattr" in called and len(node.args) > 2
+        if BY_NAME & called and len(node.args) > 1 and not has_default:
+            owner, spelled = node.args[:2]
+            if isinstance(spelled, ast.Constant) and isinstance(spelled.value, str) and spelled.value.isidentifier():
+                self.visit_Attribute(ast.Attribute(owner, spelled.value, ast.Load()))
         self.generic_visit(node)
 
     def visit_Expr(self, node: ast.Expr) -> None:

@@ -65,6 +65,9 @@ def kinds(test: str, prompt: str = SAY_ALL) -> list[tuple[str, str]]:
         ("pkg.shorten('x', 1, '')", "hidden-function", "pkg.shorten"),
         ("pkg.Cutter(1)", "hidden-class", "pkg.Cutter"),
         ("pkg.LIMIT", "hidden-attribute", "pkg.LIMIT"),
+        ("assert hasattr(pkg, 'LIMIT')", "hidden-attribute", "pkg.LIMIT"),
+        ("getattr(pkg, 'shorten')('x', 1, '')", "hidden-function", "pkg.shorten"),
+        ("mock.patch.object(pkg, 'shorten')", "hidden-function", "pkg.shorten"),
         ("pkg.old('x', limit=1)", "hidden-parameter", "pkg.old(limit)"),
     ],
 )
@@ -72,6 +75,10 @@ def test_a_name_is_hidden_until_somebody_says_it(code: str, kind: str, subject: 
     test = f"import pkg\n\ndef test_it():\n    {code}\n"
     assert (kind, subject) in kinds(test, "Work.")
     assert kinds(test, "Add shorten(text, places, mark), LIMIT, Cutter(width), and limit.") == []
+
+
+def test_a_name_with_a_default_is_not_needed() -> None:
+    assert kinds("import pkg\n\ndef test_it():\n    getattr(pkg, 'LIMIT', 3)\n", "Work.") == []
 
 
 def test_a_finding_says_which_test_and_what_to_add() -> None:
