@@ -215,8 +215,8 @@ class Trials:
         return self._trial(trial.variant, (await self._cold([job]))[trial.variant.key])
 
     def _job(self, variant: Variant, known: Known) -> WarmJob:
-        ground = self._ground
-        first = [t for t in known.tests_of(variant.path, variant.lines) if t in set(ground.counted)]
+        ground, counted = self._ground, set(self._ground.counted)
+        first = [t for t in known.tests_of(variant.path, variant.lines) if t in counted]
         tests = tuple(dict.fromkeys([*first, *ground.task.assay.fail_to_pass, *ground.task.assay.pass_to_pass]))
         return WarmJob(
             variant.key,
