@@ -78,6 +78,10 @@ async def _compare(path: Path, tools: Toolbox, variants: int, counts: Counter[st
     environment = task.assay.environment
     about = f"Python {environment.python}, {next((x for x in environment.lock if x.startswith('pytest==')), '?')}"
     if known.cannot:
+        fate, by, why = fate_of(WarmRun("reference", known.report, 0.0), ground.counted)
+        if fate != "accepted":  # an old task, or a machine too busy for its limits
+            counts["tasks whose reference change is not accepted cold either"] += 1
+            return f"{about}: the reference change is not accepted cold either: {by} {why}"
         counts["tasks that cannot be warmed"] += 1
         return f"{about}: cannot be warmed: {known.cannot}"
     counts["tasks"] += 1
