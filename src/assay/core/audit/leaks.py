@@ -23,7 +23,7 @@ LONG_TOKEN = 16
 MANY_TOKENS = 6
 SHOWN = 6
 """Lines that a finding shows."""
-CODE = re.compile(r"[(\[{=.<>+*/%]")
+CODE = re.compile(r"[(\[{=.<>+*/%]|^(?:if|elif|for|while|with|except|return|raise|yield|assert|del)\b")
 BUNDLE = re.compile(rb"# v[23] git bundle\n")
 PACK = b"PACK\x00\x00\x00"
 STANDARD_LIBRARY = re.compile(r"/lib(?:64)?/python3[^/]*/(?!site-packages|dist-packages|ensurepip/)")
@@ -151,7 +151,7 @@ def _evidence(match: Mapping[str, Any], wanted: Needles) -> list[str]:
         return ["a whole file", *lines, *windows]
     if windows:
         return [f"{len(windows)} hunks" if len(windows) > 1 else "a hunk", *lines, *windows]
-    if len(lines) >= FEW_LINES or (near and lines):
+    if len(lines) >= FEW_LINES or (near and lines and 2 * len(lines) >= len(wanted.lines)):
         return [f"{len(lines)} lines" if len(lines) > 1 else "a line", *lines]
     functions = [str(name) for name in match.get("functions", ())]
     if functions:
