@@ -158,6 +158,14 @@ def test_a_change_that_only_takes_away_is_found_whole(tmp_path: Path) -> None:
     assert [finding.subject for finding in findings] == ["/env/pkg/short.py"]
 
 
+def test_a_release_of_many_files_is_one_finding(tmp_path: Path) -> None:
+    for name in ("short.py", "copy.py", "other/short.py"):
+        write(tmp_path / "root/env/pkg" / name, NEW.encode())
+    findings, _ = found(tmp_path / "root")
+    assert [finding.subject for finding in findings] == ["/env/pkg/short.py", "/env/pkg/other/short.py"]
+    assert findings[0].what.endswith("and 1 more beside it")
+
+
 def test_the_standard_library_gives_nothing_away(tmp_path: Path) -> None:
     write(tmp_path / "root/x/lib/python3.9/short.py", NEW.encode())
     assert found(tmp_path / "root")[0] == []
