@@ -31,8 +31,10 @@ def run(folder: Path) -> list[Row]:
         if audited.failure or audited.complaint:
             raise RuntimeError(f"the benchmark's own task was not audited: {audited.failure or audited.complaint}")
         runs = sum(check.run_count for check in audited.checks)
+        cpu = sum(check.cpu_seconds for check in audited.checks)
         rows += [
             {"name": f"{name} audit of a task with quick tests", "value": taken, "unit": "s", "aim": aim},
+            {"name": f"{name} audit, CPU of its runs", "value": cpu, "unit": "s", "aim": "-"},
             {"name": f"{name} audit, runs of tests", "value": runs, "unit": "runs", "aim": aim_runs},
         ]
         _tell(name, audited)
