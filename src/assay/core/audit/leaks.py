@@ -164,7 +164,7 @@ def _evidence(match: Mapping[str, Any], wanted: Needles) -> list[str]:
         return [f"{len(windows)} hunks" if len(windows) > 1 else "a hunk", *lines, *windows]
     if len(lines) >= FEW_LINES or (near and lines and 2 * len(lines) >= len(wanted.lines)):
         return [f"{len(lines)} lines" if len(lines) > 1 else "a line", *lines]
-    functions = [str(name) for name in match.get("functions", ())]
+    functions = [name for name in map(str, match.get("functions", ())) if name.isidentifier() or name == "<module>"]
     if functions:
         return ["compiled functions", *functions]
     tokens = [str(token) for token in match.get("tokens", ())]
