@@ -102,11 +102,13 @@ async def _compare(path: Path, tools: Toolbox, variants: int, counts: Counter[st
         differ = _differences(_said(ground, warm[key]), cold)
         if differ:
             again = (await trials.run([_job(ground, key, files)]))[key]
-            steady = _steady(_said(ground, warm[key]), _said(ground, again), cold, await _cold(ground, files))
+            one, two, cold_again = _said(ground, warm[key]), _said(ground, again), await _cold(ground, files)
+            steady = _steady(one, two, cold, cold_again)
             unsteady += len(differ.keys() - steady)
-            for name in sorted(differ.keys() & steady):
-                bad += 1
-                print(f"    {key}: {name}: warm {differ[name][0]}, cold {differ[name][1]}")
+            bad += len(differ.keys() & steady)
+            for name in sorted(differ):
+                said = [found.get(name, "absent") for found in (one, two, cold, cold_again)]
+                print(f"    {key}: {name}: warm {said[0]}, then {said[1]}; cold {said[2]}, then {said[3]}")
     fates = {trial.variant.key: trial.fate for trial in await trials.try_all(picked)}
     wrong = [key for key in fates if fates[key] != fate_of(WarmRun(key, reports[key], 0.0), ground.counted)[0]]
     for key in wrong:
