@@ -97,26 +97,28 @@ class Trials:
             return await self._known_cold("asked for cold runs")
         compiling = WarmJob("compile", test_files=job.test_files, collect_only=True, wall_seconds=limits.wall_seconds)
         first = await self._harvest([compiling, job], (), keep_compiled=True)
-        seen = next((run for run in first.runs if run.key == SCOUT), None)
-        if seen is None or seen.fault or not self._as_it_must_be(seen.report):
-            fault = first.cannot or (seen.fault or _limit(seen.report) if seen else "")
-            return await self._known_cold(fault or "the tests come out otherwise in a warm interpreter")
+        seen = {run.key: run for run in first.runs}
+        if complaint := self._complaint(first, seen):
+            return await self._known_cold(f"in a warm interpreter {complaint}")
+        modules = seen[SCOUT].modules
         watching = replace(job, key="lines", watching="lines", watched=watched, tell_modules=False)
-        second = await self._harvest([replace(job, tell_modules=False), watching], seen.modules)
+        second = await self._harvest([replace(job, tell_modules=False), watching], modules)
         runs = {run.key: run for run in second.runs}
-        if SCOUT not in runs or not self._as_it_must_be(runs[SCOUT].report):
-            why = "the tests come out otherwise when their modules are loaded beforehand"
-            limit = _limit(runs[SCOUT].report) if SCOUT in runs else ""
-            return await self._known_cold(second.cannot or limit or why)
+        if complaint := self._complaint(second, runs):
+            return await self._known_cold(f"when modules are loaded beforehand {complaint}")
         lines = runs["lines"].lines if "lines" in runs else {}
-        return Known(runs[SCOUT].seconds, runs[SCOUT].report, seen.modules, lines)
+        return Known(runs[SCOUT].seconds, runs[SCOUT].report, modules, lines)
 
     async def _known_cold(self, why: str) -> Known:
         run = await self._ground.run(self._ground.applied.layer)
         return Known(run.usage.wall_seconds, run.report, cannot=why)
 
-    def _as_it_must_be(self, report: TestReport) -> bool:
-        return fate_of(WarmRun(SCOUT, report, 0.0), self._ground.counted)[0] == "accepted"
+    def _complaint(self, harvest: Harvest, runs: Mapping[str, WarmRun]) -> str:
+        """Why what the scout saw is not what the tests say of the reference change; empty when it is."""
+        if SCOUT not in runs:
+            return f"nothing was run: {harvest.cannot}"
+        fate, by, why = fate_of(runs[SCOUT], self._ground.counted)
+        return "" if fate == "accepted" else f"the tests come out otherwise: {f'{by}: {why}' if by else why}"
 
     async def _harvest(
         self, jobs: Sequence[WarmJob], modules: Sequence[str], *, keep_compiled: bool = False
@@ -259,10 +261,6 @@ class Trials:
         one, two = (runs[f"{SCOUT}-{n}"].values for n in (1, 2))
         steady = {test for test, digest in one.items() if two.get(test) == digest}
         return {v.key: _differs(runs[v.key], one, steady) for v in variants}
-
-
-def _limit(report: TestReport) -> str:
-    return f"the tests ran into the {report.stopped} limit in a warm interpreter" if report.stopped else ""
 
 
 def _differs(run: WarmRun, gold: Mapping[str, str], steady: set[str]) -> bool | None:
