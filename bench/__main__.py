@@ -6,13 +6,15 @@ import json
 import tempfile
 from pathlib import Path
 
-from bench import help_cpu, history_speed, sandbox_start, task_bytes, verdict_cost, verify_share
+from bench import audit_wall, help_cpu, history_speed, sandbox_start, task_bytes, verdict_cost, verify_share, warm_run
+
+MODULES = (help_cpu, history_speed, sandbox_start, task_bytes, verify_share, verdict_cost, warm_run, audit_wall)
 
 
 def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
-        for module in (help_cpu, history_speed, sandbox_start, task_bytes, verify_share, verdict_cost):
+        for module in MODULES:
             rows += module.run(Path(folder))
     width = max(len(row["name"]) for row in rows)
     for row in rows:

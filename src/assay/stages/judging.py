@@ -318,7 +318,7 @@ class _Case:
                     group.start_soon(one, number, chosen)
         except ExceptionGroup as several:
             # One fault is enough: the first one says why there is no verdict.
-            raise _first(several) from several
+            raise first_of(several) from several
         return [runs[number] for number in range(len(rounds))]
 
     def _graded(self, judgement: Grade, applied: Applied, usage: Usage, *, all_tests: bool) -> Verdict:
@@ -362,6 +362,7 @@ def _spent(usage: Usage) -> dict[str, float]:
     return {"wall_seconds": cost.wall_seconds, "cpu_seconds": cost.cpu_seconds}
 
 
-def _first(several: BaseExceptionGroup[BaseException]) -> BaseException:
+def first_of(several: BaseExceptionGroup[BaseException]) -> BaseException:
+    """One of the errors that ended a group of tasks: it says why, and the others mostly say the same."""
     error = several.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
+    return first_of(error) if isinstance(error, BaseExceptionGroup) else error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,10 +50,12 @@ def state(text: str) -> FileState:
     return FileState(text.encode())
 
 
-def warm(tmp_path: Path, *jobs: WarmJob, modules: tuple[str, ...] = ("decimal",)) -> Harvest:
+def warm(
+    tmp_path: Path, *jobs: WarmJob, modules: tuple[str, ...] = ("decimal",), files: Mapping[str, str] = FILES
+) -> Harvest:
     async def go() -> Harvest:
         layers = LayerStore(tmp_path / "layers")
-        layer = await layers.put({path: state(text) for path, text in FILES.items()})
+        layer = await layers.put({path: state(text) for path, text in files.items()})
         runner = Runner(BubblewrapSandbox(tmp_path / "sandboxes"), layers, PytestFramework(), "test")
         return (await runner.warm(own_environment(), [layer], jobs, modules, Limits()))[0]
 
@@ -121,6 +124,89 @@ def test_modules_of_the_repository_are_never_loaded_beforehand(tmp_path: Path) -
     wrong = SOURCE.replace("n // 2", "n // 3")
     found = warm(tmp_path, job("wrong", wrong), modules=("halves", "json"))
     assert found.runs[0].report.status("test_halves.py::test_half") is Status.FAILED
+
+
+CONFTEST = """
+import pytest
+from halves import half
+
+ANSWER = half(4)
+
+@pytest.fixture
+def answer():
+    return ANSWER
+
+def pytest_report_header(config):
+    open("trace", "w").close()
+"""
+NEEDS = """
+import os
+
+def test_answer(answer):
+    assert answer == 2
+
+def test_nobody_was_here():
+    assert "trace" not in os.listdir("/tmp") and open("trace").read() == ""
+    for place in ("trace", "/tmp/trace"):
+        open(place, "w").write("x")
+"""
+
+
+@pytest.mark.sandbox
+def test_a_conftest_that_loads_the_repository_sees_each_variant(tmp_path: Path) -> None:
+    files = {"halves.py": SOURCE, "conftest.py": CONFTEST, "test_halves.py": NEEDS}
+    wrong = SOURCE.replace("n // 2", "n // 3")
+    found = warm(tmp_path, job("gold"), job("wrong", wrong), job("gold again"), files=files)
+    passed = {run.key: len(run.report.passed()) for run in found.runs}
+    assert passed == {"gold": 2, "wrong": 1, "gold again": 2}
+
+
+SAYS = """
+import os, sys
+from halves import half
+
+def test_says(capfd):
+    os.write(1, b"said\\n")
+    assert capfd.readouterr().out == "said\\n"
+
+def test_hears_nothing_of_others(request):
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    out, err = capture.read_global_capture()
+    os.write(1, str(half(4)).encode())
+    os.write(2, b"x" * 5000)
+    assert (out, err) == ("", "")
+    os._exit(5)
+"""
+
+
+@pytest.mark.sandbox
+def test_what_one_child_wrote_no_other_reads(tmp_path: Path) -> None:
+    files = {"halves.py": SOURCE, "test_halves.py": SAYS}
+    found = warm(tmp_path, job("one"), job("two"), files=files)
+    for run in found.runs:
+        assert run.report.status("test_halves.py::test_says") is Status.PASSED
+        assert run.report.status("test_halves.py::test_hears_nothing_of_others") is Status.CRASHED
+
+
+@pytest.mark.sandbox
+def test_a_variant_of_the_configuration_counts(tmp_path: Path) -> None:
+    files = {"setup.cfg": state("[tool:pytest]\npython_functions = check_* test_half\n")}
+    found = warm(tmp_path, job("gold"), WarmJob("changed", files=files, test_files=("test_halves.py",)))
+    assert {run.key: len(run.report.outcomes) for run in found.runs} == {"changed": 1, "gold": 4}
+
+
+@pytest.mark.sandbox
+def test_what_is_compiled_is_handed_out_and_only_when_asked_for(tmp_path: Path) -> None:
+    async def go(collect_only: bool) -> list[str]:
+        layers = LayerStore(tmp_path / "layers")
+        layer = await layers.put({path: state(text) for path, text in FILES.items()})
+        runner = Runner(BubblewrapSandbox(tmp_path / "sandboxes"), layers, PytestFramework(), "test")
+        wish = WarmJob("all", test_files=("test_halves.py",), collect_only=collect_only)
+        compiled = (await runner.warm(own_environment(), [layer], [wish], (), Limits(), keep_compiled=True))[2]
+        return sorted(path.partition(".")[0] for path in compiled)
+
+    assert anyio.run(go, True) == ["__pycache__/halves", "__pycache__/test_halves"]
+    assert anyio.run(go, False) == []
 
 
 def result(channel: bytes, **fields: object) -> ExecResult:

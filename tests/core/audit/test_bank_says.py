@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from assay.core.audit.alternatives import NO_REWRITE
 from assay.core.audit.bank import with_bank
 from assay.core.audit.table import conclude, unanswered
 from assay.errors import SandboxError, UnguardedError
@@ -55,3 +56,13 @@ def test_a_failed_or_unknown_check_does_not_get_better() -> None:
     assert with_bank(failed, [Replay(WRONG, None, failure=BROKEN)]).status == "fail"
     assert with_bank(unanswered("mutants", "why"), [Replay(WRONG, False)]).status == "unknown"
     assert with_bank(unanswered("mutants", "why"), [Replay(WRONG, True)]).status == "fail"
+
+
+def test_where_no_rewrite_can_be_made_a_right_solution_answers() -> None:
+    unknown = unanswered("alternatives", NO_REWRITE)
+    assert with_bank(unknown, []).status == "unknown"
+    assert with_bank(unknown, [Replay(WRONG, False)]).status == "unknown"
+    assert with_bank(unknown, [Replay(RIGHT, None, failure=BROKEN)]).status == "unknown"
+    assert with_bank(unknown, [Replay(RIGHT, False, "tests-failed")]).status == "fail"
+    settled = with_bank(unknown, [Replay(RIGHT, True)])
+    assert (settled.status, settled.unknown) == ("pass", ())

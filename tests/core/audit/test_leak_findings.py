@@ -21,6 +21,7 @@ from assay.core.audit.needles import Needles, needles
 from assay.core.audit.search_program import PROGRAM
 from assay.model.audit import Finding
 from assay.model.tree import FileChange, FileState
+from assay.stages.audit.leaks import BLIND, result
 
 OLD = """\
 import re
@@ -157,6 +158,14 @@ def test_a_change_that_only_takes_away_is_found_whole(tmp_path: Path) -> None:
     assert [finding.subject for finding in findings] == ["/env/pkg/short.py"]
 
 
+def test_a_release_of_many_files_is_one_finding(tmp_path: Path) -> None:
+    for name in ("short.py", "copy.py", "other/short.py"):
+        write(tmp_path / "root/env/pkg" / name, NEW.encode())
+    findings, _ = found(tmp_path / "root")
+    assert [finding.subject for finding in findings] == ["/env/pkg/short.py", "/env/pkg/other/short.py"]
+    assert findings[0].what.endswith("and 1 more beside it")
+
+
 def test_the_standard_library_gives_nothing_away(tmp_path: Path) -> None:
     write(tmp_path / "root/x/lib/python3.9/short.py", NEW.encode())
     assert found(tmp_path / "root")[0] == []
@@ -196,6 +205,12 @@ def test_a_canary_is_missed_when_it_is_not_there(tmp_path: Path) -> None:
 
 def test_a_change_of_documents_alone_cannot_be_searched_for() -> None:
     assert not needles("gold", [FileChange("README.md", None, FileState(NEW.encode()))], {})
+
+
+def test_a_search_that_misses_what_was_planted_says_nothing() -> None:
+    unknown = [f"{BLIND}: what was planted was not found as {PLACES[0]}"]
+    assert result([], unknown).status == "unknown"
+    assert result([Finding(kind="prompt", what="x")], unknown).status == "fail"
 
 
 @given(st.binary(max_size=200), st.binary(max_size=200), st.text(max_size=100))

@@ -168,7 +168,8 @@ class PytestFramework:
         self, environment: Environment, jobs: Sequence[WarmJob], modules: Sequence[str], memory_mib: int
     ) -> Plan:
         """A warm interpreter; see the port."""
-        arguments = ("-p", "assay_report", "-p", "assay_watch", "-p", "no:cacheprovider", *_options(environment))
+        plugins = ("assay_report", "assay_watch", "assay_hold", "no:cacheprovider")
+        arguments = [*(word for name in plugins for word in ("-p", name)), *_options(environment)]
         settings = warming.settings(jobs, arguments, modules, REPO_ROOT, memory_mib)
         return Plan(
             command=Command(

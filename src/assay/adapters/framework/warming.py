@@ -18,6 +18,8 @@ from assay.model.warm import Harvest, WarmJob, WarmRun
 
 FEW = 10
 """Tests that are named one by one; of more, their files are."""
+SCOUT_SECONDS = 30.0
+"""To find out how far a session comes before anything is collected."""
 
 
 def settings(
@@ -29,6 +31,8 @@ def settings(
             "repository": repository,
             "tmpfs_mib": max(64, memory_mib // 4),
             "modules": list(modules),
+            "arguments": list(arguments),
+            "scout": _job(WarmJob("", wall_seconds=SCOUT_SECONDS, memory_mib=memory_mib), arguments),
             "jobs": [_job(job, arguments) for job in jobs],
         }
     ).encode()
@@ -42,7 +46,9 @@ def _job(job: WarmJob, arguments: Sequence[str]) -> dict[str, Any]:
     return {
         "key": job.key,
         "files": {path: _file(state) for path, state in job.files.items()},
-        "arguments": [*arguments, *options, *files],
+        "arguments": [*arguments, *options],
+        "targets": list(files),
+        "stop_early": job.stop_early,
         "in_place": job.collect_only,
         "tests": list(job.tests),
         "watch": job.watching,

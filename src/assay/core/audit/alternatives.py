@@ -28,10 +28,14 @@ ADVICE = {
 OTHERWISE = "find out what the test depends on: no caller sees a difference; test the result alone"
 
 
+NO_REWRITE = "no rewrite could be made that surely does the same; add another right solution: --right FILE"
+"""Then nobody knows, until the bank holds a right solution."""
+
+
 def judge_alternatives(trials: Sequence[Trial], gold: Tree, settings: AuditSettings) -> CheckResult:
     """The check `alternatives`, from the trials of rewrites; `gold` is the repository that they were made of."""
     if not trials:
-        return unanswered("alternatives", "no rewrite of the reference change could be made that surely does the same")
+        return unanswered("alternatives", NO_REWRITE)
     rejected = [trial for trial in trials if trial.fate == "rejected"]
     open_ones = [trial for trial in trials if trial.fate == "unknown"]
     known = len(trials) - len(open_ones)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from assay.core.audit.alternatives import NO_REWRITE
 from assay.core.audit.table import BY_ID
 from assay.errors import UnguardedError
 from assay.model.audit import CheckId, CheckResult, CheckStatus, Finding
@@ -26,13 +27,16 @@ def with_bank(result: CheckResult, replays: Iterable[Replay]) -> CheckResult:
     concerned = [replay for replay in replays if replay.solution.is_right is is_right]
     findings = bank_findings(concerned)
     unknown = [f"{_place(replay)}: {_why(replay)}" for replay in concerned if _is_open(replay)]
-    status: CheckStatus = "fail" if findings else "unknown" if unknown and result.status == "pass" else result.status
+    # Where no rewrite could be made, a right solution of another hand answers the question.
+    settled = result.summary == NO_REWRITE and concerned and not unknown and is_right
+    status: CheckStatus = "pass" if settled else result.status
+    status = "fail" if findings else "unknown" if unknown and status == "pass" else status
     return result.model_copy(
         update={
             "status": status,
             "summary": "; ".join(filter(None, [result.summary, _summary(concerned, findings, is_right=is_right)])),
             "findings": (*findings, *result.findings),
-            "unknown": (*unknown, *result.unknown),
+            "unknown": (*unknown, *(() if settled else result.unknown)),
             "advice": BY_ID[result.check].advice if status == "fail" else result.advice,
         }
     )

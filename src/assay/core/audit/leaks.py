@@ -21,9 +21,10 @@ FEW_LINES = 3
 """So many lines of a change are no chance."""
 LONG_TOKEN = 16
 MANY_TOKENS = 6
+WHOLE = "a whole file"
 SHOWN = 6
 """Lines that a finding shows."""
-CODE = re.compile(r"[(\[{=.<>+*/%]")
+CODE = re.compile(r"[(\[{=.<>+*/%]|^(?:if|elif|for|while|with|except|return|raise|yield|assert|del)\b")
 BUNDLE = re.compile(rb"# v[23] git bundle\n")
 PACK = b"PACK\x00\x00\x00"
 STANDARD_LIBRARY = re.compile(r"/lib(?:64)?/python3[^/]*/(?!site-packages|dist-packages|ensurepip/)")
@@ -122,24 +123,34 @@ def _history(path: str, what: str, advice: str, evidence: Sequence[str] = ()) ->
 def environment_leaks(
     matches: Sequence[Mapping[str, Any]], wanted: Needles, base: Collection[str]
 ) -> tuple[Finding, ...]:
-    """What the search found of the change, file by file; what the base itself has (`base`: its paths) is left out."""
+    """What the search found of the change, one finding a folder or archive; files of the base (`base`: their paths)
+    are left out.
+    """
     public = {f"{REPO_ROOT}/{path}" for path in base}
-    found: dict[str, Finding] = {}
+    held: dict[str, dict[str, list[str]]] = {}
     for match in matches:
-        path = str(match.get("path", ""))
+        path, member = str(match.get("path", "")), str(match.get("member") or "")
         if match.get("change") != wanted.key or path in public or STANDARD_LIBRARY.search(path):
             continue
         evidence = _evidence(match, wanted)
-        place = f"{path}!{match['member']}" if match.get("member") else path
-        if evidence and place not in found:
-            found[place] = Finding(
-                kind="environment",
-                what=f"{place} holds {evidence[0]} of the reference change",
-                subject=place,
-                evidence=tuple(evidence[1:][:SHOWN]),
-                advice="pin what brings this file below the change, or leave it out of the environment",
-            )
-    return tuple(found[place] for place in sorted(found))
+        if evidence:
+            folder = path if member else path.rpartition("/")[0].removesuffix("/__pycache__")
+            held.setdefault(folder, {}).setdefault(f"{path}!{member}" if member else path, evidence)
+    return tuple(_held(held[folder]) for folder in sorted(held))
+
+
+def _held(places: Mapping[str, Sequence[str]]) -> Finding:
+    """What one folder or archive holds: the file that tells most, and how many others there are."""
+    place = min(places, key=lambda p: (p.endswith(".pyc"), places[p][0] != WHOLE, -len(places[p]), p))
+    what, *evidence = places[place]
+    others = f", and {len(places) - 1} more beside it" if len(places) > 1 else ""
+    return Finding(
+        kind="environment",
+        what=f"{place} holds {what} of the reference change{others}",
+        subject=place,
+        evidence=(*evidence[:SHOWN], *(p for p in sorted(places)[:SHOWN] if p != place)),
+        advice="pin what brings this file below the change, or leave it out of the environment",
+    )
 
 
 def _evidence(match: Mapping[str, Any], wanted: Needles) -> list[str]:
@@ -148,12 +159,12 @@ def _evidence(match: Mapping[str, Any], wanted: Needles) -> list[str]:
     lines = [str(line) for line in match.get("lines", ())]
     near = bool(match.get("same_module"))
     if match.get("whole"):
-        return ["a whole file", *lines, *windows]
+        return [WHOLE, *lines, *windows]
     if windows:
         return [f"{len(windows)} hunks" if len(windows) > 1 else "a hunk", *lines, *windows]
-    if len(lines) >= FEW_LINES or (near and lines):
+    if len(lines) >= FEW_LINES or (near and lines and 2 * len(lines) >= len(wanted.lines)):
         return [f"{len(lines)} lines" if len(lines) > 1 else "a line", *lines]
-    functions = [str(name) for name in match.get("functions", ())]
+    functions = [name for name in map(str, match.get("functions", ())) if name.isidentifier() or name == "<module>"]
     if functions:
         return ["compiled functions", *functions]
     tokens = [str(token) for token in match.get("tokens", ())]

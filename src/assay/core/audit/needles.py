@@ -98,7 +98,7 @@ def _windows(change: FileChange, known: Mapping[str, object]) -> Iterable[tuple[
         if tag == "equal":
             continue
         window = tuple(new[max(0, start - CONTEXT_LINES) : min(end, start + MAX_BLOCK_LINES) + CONTEXT_LINES])
-        brings = any(line not in known for line in new[start:end])
+        brings = any(line not in known and not IMPORT.match(line) for line in new[start:end])
         if brings and _tells(window) and f"\n{chr(10).join(window)}\n" not in f"\n{before}\n":
             yield window
 

@@ -31,6 +31,7 @@ from assay.stages.audit.ground import Ground, Tally, lay
 from assay.stages.audit.memo import Memo
 from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
+from assay.stages.judging import first_of
 from assay.stages.toolbox import Toolbox, cost_of
 
 RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
@@ -96,7 +97,10 @@ class Audit:
         started_at, began = tools.clock.now(), anyio.current_time()
         try:
             result = await self._result(check)
-        except InfrastructureError as error:
+        except (InfrastructureError, ExceptionGroup) as raised:
+            error = first_of(raised) if isinstance(raised, ExceptionGroup) else raised
+            if not isinstance(error, InfrastructureError):
+                raise
             result = unanswered(check, f"{error.boundary}: {error.message}")
         spent = cost_of(ground.tally.usage)
         result = result.model_copy(

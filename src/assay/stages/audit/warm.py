@@ -25,8 +25,8 @@ from assay.model.warm import Harvest, WarmJob, WarmRun
 from assay.stages.audit.ground import Ground
 from assay.stages.running import TestRun, stack
 
-BATCH = 24
-"""Jobs of one warm interpreter: few enough that losing one loses little."""
+BATCH = 60
+"""Jobs of one warm interpreter: enough that its start hardly counts."""
 WIDE = 2
 """Interpreters at work at a time; the runner's slots may allow fewer."""
 MIN_SECONDS, PATIENCE = 5.0, 4.0
@@ -99,14 +99,15 @@ class Trials:
         first = await self._harvest([compiling, job], (), keep_compiled=True)
         seen = next((run for run in first.runs if run.key == SCOUT), None)
         if seen is None or seen.fault or not self._as_it_must_be(seen.report):
-            fault = first.cannot or (seen.fault if seen else "")
+            fault = first.cannot or (seen.fault or _limit(seen.report) if seen else "")
             return await self._known_cold(fault or "the tests come out otherwise in a warm interpreter")
         watching = replace(job, key="lines", watching="lines", watched=watched, tell_modules=False)
         second = await self._harvest([replace(job, tell_modules=False), watching], seen.modules)
         runs = {run.key: run for run in second.runs}
         if SCOUT not in runs or not self._as_it_must_be(runs[SCOUT].report):
             why = "the tests come out otherwise when their modules are loaded beforehand"
-            return await self._known_cold(second.cannot or why)
+            limit = _limit(runs[SCOUT].report) if SCOUT in runs else ""
+            return await self._known_cold(second.cannot or limit or why)
         lines = runs["lines"].lines if "lines" in runs else {}
         return Known(runs[SCOUT].seconds, runs[SCOUT].report, seen.modules, lines)
 
@@ -214,8 +215,8 @@ class Trials:
         return self._trial(trial.variant, (await self._cold([job]))[trial.variant.key])
 
     def _job(self, variant: Variant, known: Known) -> WarmJob:
-        ground = self._ground
-        first = [t for t in known.tests_of(variant.path, variant.lines) if t in set(ground.counted)]
+        ground, counted = self._ground, set(self._ground.counted)
+        first = [t for t in known.tests_of(variant.path, variant.lines) if t in counted]
         tests = tuple(dict.fromkeys([*first, *ground.task.assay.fail_to_pass, *ground.task.assay.pass_to_pass]))
         return WarmJob(
             variant.key,
@@ -258,6 +259,10 @@ class Trials:
         one, two = (runs[f"{SCOUT}-{n}"].values for n in (1, 2))
         steady = {test for test, digest in one.items() if two.get(test) == digest}
         return {v.key: _differs(runs[v.key], one, steady) for v in variants}
+
+
+def _limit(report: TestReport) -> str:
+    return f"the tests ran into the {report.stopped} limit in a warm interpreter" if report.stopped else ""
 
 
 def _differs(run: WarmRun, gold: Mapping[str, str], steady: set[str]) -> bool | None:

@@ -1,7 +1,8 @@
 """A warm interpreter that runs tests in children of its own, for audits: hundreds of runs of nearly the same program.
 
 Runs inside the sandbox with the repository's own interpreter: Python 3.6 and later, standard library only. It loads
-pytest and the third-party modules that the tests need, never a module of the repository. For each job it forks a
+pytest and the third-party modules that the tests need, never a module of the repository, and goes as far into a
+session of pytest as all jobs have in common (assay_hold). For each job it forks a
 child into namespaces of its own: an overlay over the repository, in which the job's files are written, an empty /tmp
 and home, and a process namespace that ends with the child. The child gives up its capabilities before it runs a test.
 
@@ -13,6 +14,7 @@ import base64
 import ctypes
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import resource
@@ -20,6 +22,10 @@ import select
 import signal
 import sys
 import time
+
+import assay_hold
+import assay_watch
+import pytest
 
 NEW_MOUNTS, NEW_IPC, NEW_PROCESSES = 0x00020000, 0x08000000, 0x20000000
 BIND, RECURSIVE = 0x1000, 0x4000
@@ -105,38 +111,48 @@ def give_up_powers():
     call("capset", header, (ctypes.c_uint32 * 6)())
 
 
-def run_tests(job, channel, watch):
-    """The child's own work: pytest with the job's tests. Does not return."""
+def become(job, watch):
+    """Make this process the one that runs the job's tests."""
     give_up_powers()
     if job["memory_mib"]:
         resource.setrlimit(resource.RLIMIT_DATA, (job["memory_mib"] * MIB,) * 2)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(nothing, descriptor)
-    os.environ["ASSAY_CHANNEL_FD"] = str(channel)
-    os.environ["ASSAY_TEST_SECONDS"] = "%g" % job["test_seconds"]
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     if "random" in sys.modules:
         sys.modules["random"].seed()
     if "numpy.random" in sys.modules:
         sys.modules["numpy.random"].seed()
-    if job["in_place"]:
-        sys.dont_write_bytecode = False  # what is compiled is wanted
-    import assay_watch
-    import pytest
-
     assay_watch.prepare(job["tests"], job["watch"], job["watched"], watch, job["tell_modules"])
-    sys.argv = [pytest.__file__, *job["arguments"]]
+
+
+def start(job, channel, watch):
+    """pytest from its very start. Does not return."""
+    become(job, watch)
+    hush()
+    os.environ["ASSAY_CHANNEL_FD"] = str(channel)
+    os.environ["ASSAY_TEST_SECONDS"] = "%g" % job["test_seconds"]
+    sys.dont_write_bytecode = not job["in_place"]  # only what is compiled there is wanted
+    finish([*job["arguments"], *job["targets"]])
+
+
+def hush():
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+
+
+def finish(arguments):
+    """A whole run of pytest, in the process that ends with it."""
+    sys.argv = [sys.modules["__main__"].__file__, *arguments]
     status = 3
     try:
-        status = int(pytest.main(job["arguments"]))
+        status = int(pytest.main(arguments))
     finally:
         assay_watch.tell()
         os._exit(status)
 
 
 def supervise(job, settings, channel, watch, told):
-    """Make the child's world, start it, end it at its deadline. Does not return."""
+    """Make the child's world, start it, end it at its deadline. Comes back in the child alone."""
     status = 0
     try:
         call("unshare", NEW_MOUNTS | NEW_IPC | NEW_PROCESSES)
@@ -147,7 +163,7 @@ def supervise(job, settings, channel, watch, told):
         pid = os.fork()
         if pid == 0:
             call("prctl", DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
-            be_init(job, channel, watch, told)
+            return be_init(channel, watch, told)
         os.close(channel)
         os.close(watch)
         late = signal.sigtimedwait({signal.SIGCHLD}, job["wall_seconds"]) is None
@@ -162,12 +178,13 @@ def supervise(job, settings, channel, watch, told):
     os._exit(status)
 
 
-def be_init(job, channel, watch, told):
-    """The first process of its namespace, which no ordinary signal can end: so it runs no test itself."""
+def be_init(channel, watch, told):
+    """The first process of its namespace, which no ordinary signal can end: so it runs no test itself, and comes back
+    in its own child alone."""
     pid = os.fork()
     if pid == 0:
         os.close(told)
-        run_tests(job, channel, watch)
+        return
     os.close(channel)
     os.close(watch)
     ended = None
@@ -184,8 +201,8 @@ def ending(status):
     return "exit %d" % os.WEXITSTATUS(status)
 
 
-def run(job, settings):
-    """One job from start to end: how it ended, and all that it said."""
+def run(job, settings, begin):
+    """One job from start to end: how it ended, and all that it said. None in the child, when it has begun."""
     started = time.time()
     pipes = [os.pipe() for _ in range(3)]
     pid = os.fork()
@@ -193,6 +210,8 @@ def run(job, settings):
         for reader, _ in pipes:
             os.close(reader)
         supervise(job, settings, *[writer for _, writer in pipes])
+        begin(job, pipes[0][1], pipes[1][1])
+        return None
     for _, writer in pipes:
         os.close(writer)
     report, watch, how = read_all([reader for reader, _ in pipes])
@@ -267,32 +286,107 @@ def load(names, repository):
                 del sys.modules[new]
 
 
-def main():
-    channel = int(os.environ.pop("ASSAY_CHANNEL_FD"))
-    os.set_inheritable(channel, False)
+def pose():
+    """From within, the program is what it is in a cold run: `python -m pytest`."""
+    program = sys.modules["__main__"]
+    program.__spec__ = importlib.util.find_spec("pytest.__main__" if hasattr(pytest, "__path__") else "pytest")
+    program.__file__, program.__package__ = program.__spec__.origin, program.__spec__.parent
 
-    def tell(answer):
+
+class Answers:
+    """The way out."""
+
+    def __init__(self, descriptor, settings):
+        os.set_inheritable(descriptor, False)
+        self.descriptor = descriptor
+        self.settings = settings
+
+    def tell(self, answer):
         data = json.dumps(answer).encode("ascii") + b"\n"
         while data:
-            data = data[os.write(channel, data) :]
+            data = data[os.write(self.descriptor, data) :]
 
-    settings = json.load(sys.stdin)
-    import pytest  # noqa: F401  the children find it loaded
+    def work_off(self, jobs, begin):
+        """Whether this is the process that worked them off; in a child it is not."""
+        freeze()
+        for job in jobs:
+            self.tell({"begin": job["key"]})
+            answer = run(job, self.settings, begin)
+            if answer is None:
+                return False
+            self.tell(answer)
+        return True
 
-    own = sorted(own_modules(settings["repository"]))
-    if own:
-        tell({"cannot": "the framework itself needs modules of the repository: %s" % ", ".join(own[:3])})
-        return
-    load(settings["modules"], settings["repository"])
-    sys.modules.pop("assay_report", None)
+    def done(self):
+        self.tell({"done": len(self.settings["jobs"])})
+
+
+def freeze():
+    """Children that collect garbage need not look at what was there before them."""
     gc.collect()
     if hasattr(gc, "freeze"):
         gc.freeze()
-    tell({"ready": True})
-    for job in settings["jobs"]:
-        tell({"begin": job["key"]})
-        tell(run(job, settings))
-    tell({"done": len(settings["jobs"])})
+
+
+def place_to_hold(settings, targets):
+    """How far a session comes before it is no longer the same for all jobs; an empty text for its very start."""
+
+    def begin(job, channel, watch):
+        assay_hold.find_places(lambda: own_modules(settings["repository"]), watch)
+        start(job, channel, watch)
+
+    assay_hold.HOLD.arguments, assay_hold.HOLD.targets = [*settings["arguments"], *targets], targets
+    answer = run(dict(settings["scout"], targets=targets), settings, begin)
+    places = (answer["watch"] or {}).get("places")
+    return places[-1] if places else ""
+
+
+def hold(place, jobs, answers):
+    """A session that is held at a place, and goes on in children alone. Does not return."""
+
+    def serve(adapt):
+        def begin(job, channel, watch):
+            become(job, watch)
+            forget_folders(answers.settings["repository"])
+            adapt(job, channel)
+
+        if answers.work_off(jobs, begin):
+            answers.done()
+            os._exit(0)
+
+    assay_hold.HOLD.place, assay_hold.HOLD.serve = place, serve
+    hush()
+    finish(assay_hold.HOLD.arguments)
+
+
+def forget_folders(repository):
+    """What the import system saw in the repository's folders: the job's files may lie there by now."""
+    for path in list(sys.path_importer_cache):
+        if path == repository or path.startswith(repository + os.sep):
+            del sys.path_importer_cache[path]
+
+
+def main():
+    settings = json.load(sys.stdin)
+    answers = Answers(int(os.environ.pop("ASSAY_CHANNEL_FD")), settings)
+    own = sorted(own_modules(settings["repository"]))
+    if own:
+        answers.tell({"cannot": "the framework itself needs modules of the repository: %s" % ", ".join(own[:3])})
+        return
+    load(settings["modules"], settings["repository"])
+    sys.modules.pop("assay_report", None)
+    pose()
+    answers.tell({"ready": True})
+    later = [job for job in settings["jobs"] if assay_hold.can_go_on(job)]
+    now = [job for job in settings["jobs"] if job not in later]
+    if not answers.work_off(now, start):
+        return
+    targets = list(dict.fromkeys(target.partition("::")[0] for job in later for target in job["targets"]))
+    place = place_to_hold(settings, targets) if later else ""
+    if place:
+        hold(place, later, answers)
+    if answers.work_off(later, start):
+        answers.done()
 
 
 if __name__ == "__main__":

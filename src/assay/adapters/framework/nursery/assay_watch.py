@@ -1,7 +1,7 @@
 """Which tests run and in which order, which lines each runs, and what the code under test answers them: for audits.
 
 Runs inside the sandbox, in a child of assay_nursery. Python 3.6 and later, pytest 3.6 and later, standard library only.
-It is loaded before pytest starts, and tells pytest so: PYTEST_DONT_REWRITE.
+It is loaded before pytest looks for assertions, and there are none in here: PYTEST_DONT_REWRITE.
 """
 
 import collections
@@ -10,6 +10,8 @@ import json
 import os
 import sys
 import threading
+
+import pytest
 
 MAX_SHAPE = 3
 MAX_VALUES = 20000
@@ -146,6 +148,7 @@ def tell():
         data = data[os.write(STATE.descriptor, data) :]
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Only what was asked for, in the order in which it was asked for."""
     if STATE.order:
@@ -155,9 +158,6 @@ def pytest_collection_modifyitems(config, items):
         if others:
             config.hook.pytest_deselected(items=others)
         items[:] = sorted(wanted, key=lambda item: STATE.order[name_of(item.nodeid)])
-
-
-pytest_collection_modifyitems.trylast = True
 
 
 def pytest_sessionstart(session):
