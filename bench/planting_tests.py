@@ -61,6 +61,13 @@ def wide_comparison(soil: Soil) -> Iterator[Planting]:
 
 
 def _sides(node: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
+    """What is compared; with a constant that is false, no wider comparison is surely one."""
+    sides = _compared(node)
+    is_false = sides is not None and any(isinstance(s, ast.Constant) and not s.value for s in sides)
+    return None if is_false else sides
+
+
+def _compared(node: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
     if isinstance(node, ast.Assert) and isinstance(node.test, ast.Compare) and len(node.test.ops) == 1:
         is_equal = isinstance(node.test.ops[0], ast.Eq)
         return (node.test.left, node.test.comparators[0]) if is_equal else None
@@ -350,9 +357,8 @@ def _private_names(soil: Soil) -> Iterator[Planting]:
             known = re.search(rf"\b{re.escape(name)}\b", f"{everywhere}\n{soil.task.instruction}\n{tests}")
             if known or name.startswith("__") or name == "_":
                 continue
-            place = f"__import__('importlib').import_module({module!r}){owner}"
-            wanted = soil.draw.choice((f"hasattr({place}, {name!r})", f"{place}.{name} is not NotImplemented"))
-            yield from _needing(soil, f"assert {wanted}", name)
+            wanted = (f"hasattr({module}{owner}, {name!r})", f"{module}{owner}.{name} is not NotImplemented")
+            yield from _needing(soil, f"import {module}; assert {soil.draw.choice(wanted)}", name)
 
 
 def _defined(tree: ast.Module) -> Iterator[tuple[str, str]]:
