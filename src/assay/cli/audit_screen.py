@@ -195,7 +195,7 @@ def _doubts(checks: Sequence[CheckResult], room: Room) -> list[Line]:
     doubts = [f"{r.check}: {output.one_line(why)}" for r in checks for why in r.unknown if why not in r.summary]
     if not doubts:
         return []
-    return [Line(text, "soft") for text in _hanging("not looked at: ", "; ".join(doubts), room.columns, room.most(1))]
+    return [Line(text, "soft") for text in _hanging("not looked at: ", "; ".join(doubts), room.columns, room.most(2))]
 
 
 def proposal_lines(proposals: Sequence[Proposal]) -> list[list[Line]]:

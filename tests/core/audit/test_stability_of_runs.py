@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.audit.stability import NEW_ID, Repeats, judge, pooled
+from assay.core.audit.stability import NEW_ID, Repeats, judge
 from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
 from assay.model.report import Problem, Status, TestOutcome, TestReport, Trouble
@@ -83,15 +83,6 @@ def test_an_incomplete_run_of_the_reference_change_counts_though_all_tests_passe
 def test_a_run_that_was_lost_to_a_fault_of_ours_is_no_flip_and_no_pass() -> None:
     result = judge(TASK, Repeats([GOLD] * 9, [BASE] * 10, lost=["a run of the reference change: sandbox: x"]))
     assert (result.status, result.findings, len(result.unknown)) == ("unknown", (), 1)
-
-
-def test_results_of_several_tasks_are_pooled() -> None:
-    clean = judge(TASK, Repeats([GOLD] * 10, [BASE] * 10))
-    flaky = judge(TASK, Repeats([GOLD, report(Status.FAILED)], [BASE] * 2))
-    assert math.isclose(pooled([clean] * 50).value, 1 - 0.05 ** (1 / 1000))
-    assert pooled([clean, flaky]).count == 24
-    assert pooled([clean, flaky]).value > pooled([clean]).value
-    assert pooled([]).value == 1.0
 
 
 @given(st.lists(st.sampled_from(Status), min_size=1), st.lists(st.sampled_from(Status), min_size=1))

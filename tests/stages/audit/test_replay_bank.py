@@ -4,74 +4,27 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Never, cast
+from typing import Any, cast
 
 import pytest
 
 from assay.adapters.format.harbor import HarborFormat
 from assay.app import _toolbox
-from assay.errors import SandboxError
 from assay.model.audit import AuditSettings
 from assay.model.bank import Replay
 from assay.model.event import Event, Stage
-from assay.model.sandbox import SandboxSpec
 from assay.stages.audit.bank import replay_bank
 from assay.stages.audit.ground import Ground
 from assay.stages.judging import prepare
+from assay.testing.double import RIGHT, WRONG, NoSandbox, write_double
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
-
-CONFIG = """\
-schema_version = "1.4"
-task.name = "examples/double"
-[metadata.assay]
-test_files = ["tests/hidden.cases.toml"]
-fail_to_pass = ["tests/hidden.cases.toml::four"]
-pass_to_pass = ["tests/hidden.cases.toml::none"]
-source = { kind = "puzzle", origin = "x", base_revision = "1", gold_revision = "1" }
-environment = { python = "3.11", install = "none" }
-provenance = { instruction = "a person", tests = "a person", gold = "a person" }
-"""
-CASES = """\
-command = ["python", "double.py"]
-[[case]]
-name = "four"
-arguments = ["4"]
-expect.text = "8"
-[[case]]
-name = "none"
-arguments = ["0"]
-expect.text = "0"
-"""
-PATCH = "--- a/double.py\n+++ b/double.py\n@@ -1,2 +1,2 @@\n import sys\n-print(int(sys.argv[1]))\n+print({})\n"
-RIGHT, WRONG = PATCH.format("int(sys.argv[1]) * 2"), PATCH.format("int(sys.argv[1]) + 1")
-
-
-def write_task(folder: Path) -> Path:
-    for name, text in {
-        "task.toml": CONFIG,
-        "instruction.md": "Double it.\n",
-        "environment/workspace/double.py": "import sys\nprint(int(sys.argv[1]))\n",
-        "solution/gold.patch": RIGHT,
-        "tests/files/tests/hidden.cases.toml": CASES,
-    }.items():
-        place = folder / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
-    return folder
-
-
-class NoSandbox:
-    """One that cannot be opened."""
-
-    def open(self, spec: SandboxSpec) -> Never:
-        raise SandboxError("no room for a sandbox")
 
 
 async def replays(
     tmp_path: Path, patches: dict[str, bool], *, broken: bool = False
 ) -> tuple[list[Replay], list[Event]]:
-    folder, events = write_task(tmp_path / "double"), list[Event]()
+    folder, events = write_double(tmp_path / "double"), list[Event]()
     for patch, right in patches.items():
         HarborFormat().add_to_bank(folder, patch.encode(), right=right)
     async with _toolbox(tmp_path / "state", tmp_path, "bubblewrap", unsafe=False) as tools:

@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from assay.core.audit.stability import DEVIATING
 from assay.core.bounds import CONFIDENCE, upper_bound
 from assay.model.audit import CHECK_IDS, AuditRun, CheckId, CheckResult
-
-DEVIATING = "deviating_runs"
-"""The measure of `stability` that says how many of its runs (its count) did not end as they should."""
 
 FLIP = "flip"
 NO_CONDITIONS = {"unsteady": "under no condition every time", "together": "under several conditions together"}

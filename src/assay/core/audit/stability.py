@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from assay.core.admission import outcome_of
@@ -21,6 +21,7 @@ from assay.model.task import AssayMetadata
 
 RATE = "flake_rate_upper"
 DEVIATING = "deviating_runs"
+"""The measure that says how many of the runs (its count) did not end as they should."""
 EVIDENCE_LINES = 3
 NEW_ID = "its id is made anew at every run: give its parameters ids of their own, or quarantine it"
 WRONG_LIST = "prove the task again: its lists do not say what its tests do"
@@ -97,13 +98,6 @@ def judge(task: AssayMetadata, runs: Repeats, allowed_flips: int = 0) -> CheckRe
         unknown=runs.lost,
         known=not runs.lost and bool(runs.gold) and bool(runs.base),
     )
-
-
-def pooled(results: Iterable[CheckResult]) -> Measure:
-    """The bound for all tasks of a project together: of the rate at which a run deviates, over all their runs."""
-    found = [measure for result in results for measure in result.measures if measure.name == DEVIATING]
-    count = sum(measure.count or 0 for measure in found)
-    return Measure(name=RATE, value=upper_bound(int(sum(m.value for m in found)), count), count=count)
 
 
 def _of_test(side: _Side, test_id: str) -> Iterator[Finding]:

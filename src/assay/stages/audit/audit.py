@@ -18,9 +18,9 @@ from assay.core.audit.bank import with_bank
 from assay.core.audit.table import unanswered
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError
-from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult, Finding
+from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult, Finding, Proposal
 from assay.model.bank import Replay
-from assay.model.event import Checked, OnEvent, Stage
+from assay.model.event import Checked, Note, OnEvent, Stage
 from assay.model.evidence import Evidence
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
@@ -69,9 +69,7 @@ async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish)
     trials, memo = Trials(ground), Memo(tools.store, fresh=wish.fresh)
     audit = Audit(ground, trials, memo, Variants(ground, trials, memo), path)
     checks = [await audit.make(check) for check in CHECK_IDS if check in (wish.only or CHECK_IDS)]
-    found = (
-        await propose(ground, checks, path, memo, remake=CHEAP, survivors=audit.variants.accepted) if wish.fix else ()
-    )
+    found = await audit.proposals(checks) if wish.fix else ()
     seconds = round(anyio.current_time() - began, 3)
     run = run.model_copy(update={"checks": tuple(checks), "wall_seconds": seconds, "proposals": found})
     await _write_evidence(path, run, wish, tools)
@@ -98,10 +96,7 @@ class Audit:
         try:
             result = await self._result(check)
         except (InfrastructureError, ExceptionGroup) as raised:
-            error = first_of(raised) if isinstance(raised, ExceptionGroup) else raised
-            if not isinstance(error, InfrastructureError):
-                raise
-            result = unanswered(check, f"{error.boundary}: {error.message}")
+            result = unanswered(check, _fault(raised))
         spent = cost_of(ground.tally.usage)
         result = result.model_copy(
             update={
@@ -124,6 +119,16 @@ class Audit:
         )
         ground.emit(Checked(result, ground.task.slug))
         return result
+
+    async def proposals(self, checks: Sequence[CheckResult]) -> tuple[Proposal, ...]:
+        """Verified repairs; a fault around them is told, and takes nothing from what the checks have found."""
+        try:
+            return await propose(
+                self.ground, checks, self.folder, self.memo, remake=CHEAP, survivors=self.variants.accepted
+            )
+        except (InfrastructureError, ExceptionGroup) as raised:
+            self.ground.emit(Note(f"no repair was looked for: {_fault(raised)}"))
+            return ()
 
     async def _result(self, check: CheckId) -> CheckResult:
         ground = self.ground
@@ -184,6 +189,14 @@ class Audit:
         if self.replays is None:
             self.replays = await replay_bank(self.ground, self.folder)
         return self.replays
+
+
+def _fault(raised: InfrastructureError | ExceptionGroup[Exception]) -> str:
+    """What broke around a check, in words; anything else than a fault of ours is raised on."""
+    error = first_of(raised) if isinstance(raised, ExceptionGroup) else raised
+    if not isinstance(error, InfrastructureError):
+        raise raised
+    return f"{error.boundary}: {error.message}"
 
 
 async def _write_evidence(path: Path, run: AuditRun, wish: AuditWish, tools: Toolbox) -> None:
