@@ -195,7 +195,10 @@ def _doubts(checks: Sequence[CheckResult], room: Room) -> list[Line]:
     doubts = [f"{r.check}: {output.one_line(why)}" for r in checks for why in r.unknown if why not in r.summary]
     if not doubts:
         return []
-    return [Line(text, "soft") for text in _hanging("not looked at: ", "; ".join(doubts), room.columns, room.most(2))]
+    rows = 1 if any(result.status == "fail" for result in checks) else 2  # findings need the room
+    return [
+        Line(text, "soft") for text in _hanging("not looked at: ", "; ".join(doubts), room.columns, room.most(rows))
+    ]
 
 
 def proposal_lines(proposals: Sequence[Proposal]) -> list[list[Line]]:
