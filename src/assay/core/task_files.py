@@ -148,14 +148,16 @@ def dockerfile(source: SourceInfo, recipe: Recipe) -> str:
         "plain": "pip install --no-deps .",
         "path": "true",
         "none": "true",
+        "inferred": "pip install pytest && pip install -e .",
     }[recipe.install]
     variables = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **recipe.variables}
     if recipe.python_path:
         variables["PYTHONPATH"] = ":".join("/repo" if p == "." else f"/repo/{p}" for p in recipe.python_path)
     environment = " ".join(f"{name}={json.dumps(value)}" for name, value in sorted(variables.items()))
+    packages = "exactly the packages of its lock" if recipe.python else "whatever packages are new: no lock is known yet"
     return f"""\
-# Made by assay. The base of the task as one commit without history, and exactly the packages of its lock.
-FROM python:{recipe.python}-slim
+# Made by assay. The base of the task as one commit without history, and {packages}.
+FROM python:{recipe.python or "3"}-slim
 RUN apt-get update && apt-get install -y --no-install-recommends git gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 agent && mkdir -p /repo /logs/verifier /logs/artifacts \\
  && chown -R agent /repo /logs

@@ -1,0 +1,195 @@
+"""Rows of the SWE-bench family to tasks, against clones that are already there.
+
+Only the files that a row's patches name are read, straight from git's objects: no checkout, no environment, nothing of
+a repository is run. What is wrong with one row is told of that row, and the next one is taken.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+
+import anyio
+
+from assay.adapters.exchange.clones import Clones, short_name
+from assay.adapters.exchange.rows import RawRow, read_raw
+from assay.adapters.patch.applying import patched
+from assay.adapters.patch.git import GitPatchWriter
+from assay.adapters.source.git_reader import GitReader
+from assay.core.exchange.swebench_ids import file_of
+from assay.core.exchange.swebench_rows import Row, read_row
+from assay.core.exchange.swebench_tasks import Ground, task_of
+from assay.core.patches import changed_paths
+from assay.errors import AssayError, InfrastructureError, InputError, PrerequisiteError
+from assay.model.exchange import Imported
+from assay.model.sandbox import Limits
+from assay.model.tree import FileState, changes_between
+
+MAX_TOUCHED_BYTES = 64 * 1024 * 1024
+"""Of the files that one row touches."""
+AT_ONCE = 4
+
+
+class SwebenchImporter:
+    """Reads rows. `remember` is told which clone has an origin, so that its base is found again without a network."""
+
+    def __init__(
+        self,
+        clones: Clones,
+        *,
+        limits: Limits,
+        protected: Sequence[str],
+        remember: Callable[[str, Path], None] = lambda origin, git_dir: None,
+    ) -> None:
+        self._clones = clones
+        self._limits = limits
+        self._protected = tuple(protected)
+        self._remember = remember
+        self._told: set[str] = set()
+
+    async def tasks(self, path: Path) -> AsyncIterator[Imported]:
+        """One value a row of the file, in order. Raises InputError when the file cannot be opened, and
+        PrerequisiteError.
+        """
+        rows = read_raw(path)
+        while batch := await anyio.to_thread.run_sync(_batch, rows):
+            results: dict[int, Imported] = {}
+
+            async def one(number: int, raw: RawRow, results: dict[int, Imported] = results) -> None:
+                results[number] = await self._import(raw)
+
+            async with anyio.create_task_group() as group:
+                for number, raw in enumerate(batch):
+                    group.start_soon(one, number, raw)
+            for number in range(len(batch)):
+                yield results[number]
+
+    async def _import(self, raw: RawRow) -> Imported:
+        name = raw.value.get("instance_id") if isinstance(raw.value, dict) else None
+        subject = name if isinstance(name, str) and name.strip() else raw.where
+        try:
+            if raw.problem:
+                raise InputError(f"{raw.where}: {raw.problem}", hint="one JSON object a row, as UTF-8")
+            row = await anyio.to_thread.run_sync(read_row, raw.value, raw.where)
+            ground = await self._ground(row, raw.where)
+            task, losses = await anyio.to_thread.run_sync(task_of, row, ground, self._limits, self._protected)
+        except PrerequisiteError:
+            raise
+        except (InputError, InfrastructureError) as error:
+            return Imported(subject=subject, where=raw.where, problem=error.message, hint=error.hint or "")
+        return Imported(subject=task.slug, where=raw.where, task=task, losses=losses)
+
+    async def _ground(self, row: Row, where: str) -> Ground:
+        reader = await self._clones.find(row.repo)
+        origin = self._origin(row.repo, reader)
+        try:
+            return await (self._of_bug if row.makes_bug else self._of_change)(row, reader, origin)
+        except AssayError as error:
+            error.message = f"{where} ({row.instance_id:.80}): {error.message}"
+            raise
+
+    def _origin(self, repo: str, reader: GitReader) -> str:
+        origin = repo if "://" in repo else f"https://github.com/{short_name(repo)}"
+        if origin not in self._told:
+            self._remember(origin, reader.git_dir)
+            self._told.add(origin)
+        return origin
+
+    async def _of_change(self, row: Row, reader: GitReader, origin: str) -> Ground:
+        """A row whose patch is the reference change."""
+        revision, dates = await _commit(reader, row.base_commit)
+        gold, test = _bytes(row.patch), _bytes(row.test_patch)
+        touched, listed = (*changed_paths(gold), *changed_paths(test)), _listed_files(row)
+        files = await reader.some(revision, (*touched, *listed), MAX_TOUCHED_BYTES)
+        after = await _applied(files, [("patch", gold), ("test_patch", test)])
+        hidden: dict[str, FileState | None] = {}
+        for path in changed_paths(test):
+            if files.get(path) != after.get(path):
+                hidden[path] = after.get(path)
+        if not test.strip():
+            hidden |= await self._given_tests(row, reader)
+        known = frozenset(path for path in listed if (hidden[path] if path in hidden else files.get(path)) is not None)
+        return Ground(origin, revision, dates[revision], gold, hidden, known_files=known)
+
+    async def _given_tests(self, row: Row, reader: GitReader) -> dict[str, FileState | None]:
+        """Hidden tests of rows without a test patch: `git checkout COMMIT -- FILE...`, as SWE-bench Pro says it."""
+        lines = [line for line in str(row.raw.get("before_repo_set_cmd") or "").splitlines() if line.strip()]
+        try:
+            words = shlex.split(lines[-1]) if lines else []
+        except ValueError:
+            words = []
+        if words[:2] != ["git", "checkout"] or len(words) < 5 or words[3] != "--":
+            return {}
+        revision, _ = await _commit(reader, words[2])
+        return dict(await reader.some(revision, words[4:], MAX_TOUCHED_BYTES))
+
+    async def _of_bug(self, row: Row, reader: GitReader, origin: str) -> Ground:
+        """SWE-smith: the patch makes the bug, the reference change takes it back."""
+        branch = await reader.resolve(f"refs/heads/{row.instance_id}") or await reader.resolve(
+            f"refs/remotes/origin/{row.instance_id}"
+        )
+        if not row.base_commit and not branch:
+            raise InputError(f"the clone lacks the branch {row.instance_id!r}, and the row has no 'base_commit'")
+        clean = row.base_commit or await reader.resolve(f"{branch}~1") or ""
+        revision, dates = await _commit(reader, clean)
+        bug, listed = _bytes(row.patch), _listed_files(row)
+        paths = (*changed_paths(bug), *listed)
+        sound = await reader.some(revision, paths, MAX_TOUCHED_BYTES)
+        broken = await _applied(sound, [("patch", bug)])
+        touched = {path for path in changed_paths(bug) if sound.get(path) != broken.get(path)}
+        back = changes_between({p: broken[p] for p in touched & broken.keys()}, {p: sound[p] for p in touched & sound.keys()})
+        gold = await GitPatchWriter().diff(back)
+        hidden: dict[str, FileState | None] = {path: sound[path] for path in listed if path in sound}
+        known = frozenset(hidden)
+        if branch:
+            _, branch_dates = await _commit(reader, branch)
+            return Ground(origin, branch, branch_dates[branch], gold, hidden, known_files=known)
+        if any(path not in broken for path in touched):
+            raise InputError("'patch' removes files, and the clone lacks the row's branch: the base cannot be made")
+        over = {path: broken[path] for path in touched}
+        return Ground(origin, revision, dates[revision], gold, hidden, over, known)
+
+
+def _batch(rows: Iterator[RawRow]) -> list[RawRow]:
+    return list(islice(rows, AT_ONCE))
+
+
+def _bytes(patch: str) -> bytes:
+    data = patch.encode()
+    return data if not data or data.endswith(b"\n") else data + b"\n"
+
+
+def _listed_files(row: Row) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(filter(None, map(file_of, (*row.fail_to_pass, *row.pass_to_pass)))))
+
+
+async def _commit(reader: GitReader, revision: str) -> tuple[str, dict[str, datetime]]:
+    """The full name of a commit, and its date by it. Raises InputError when the clone lacks it."""
+    dates = await reader.dates([revision])
+    if revision in dates:
+        return revision, dates
+    full = await reader.resolve(revision)
+    if full is None:
+        raise InputError(
+            f"the clone {reader.git_dir} lacks the commit {revision!r:.80}",
+            hint=f"git --git-dir={reader.git_dir} fetch origin {revision:.80}",
+        )
+    return full, await reader.dates([full])
+
+
+async def _applied(files: dict[str, FileState], patches: Sequence[tuple[str, bytes]]) -> dict[str, FileState]:
+    """The files with all patches; the error names the row's key whose patch is at fault."""
+    wanted = [(key, data) for key, data in patches if data.strip()]
+    try:
+        return await patched(files, [data for _, data in wanted])
+    except InputError:
+        state = files
+        for key, data in wanted:
+            try:
+                state = await patched(state, [data])
+            except InputError as error:
+                raise InputError(f"{key!r} {error.message}", hint="is it the patch of this base_commit?") from error
+        raise
