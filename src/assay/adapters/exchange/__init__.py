@@ -1,0 +1,1 @@
+"""Formats of others: importers and exporters, found by name."""
