@@ -1,4 +1,4 @@
-"""What an import or an export could not carry, one value a thing: silence means that nothing was lost."""
+"""A loss: what a conversion between formats could not carry. Where none is told, nothing was lost."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from assay.model.base import Frozen
 
 
 class Loss(Frozen):
-    """One thing that did not come along, or that came along and counts for nothing."""
+    """One field of one thing that did not come along."""
 
     subject: str
-    """The task's slug, or the name of what was read."""
+    """A task's slug, or what the other format calls the thing."""
     field: str
-    """The field of the format that it stood in."""
+    """In the words of the format that it was read from, with dots between levels."""
     reason: str
-    """Why, in a sentence without a full stop."""
+    """Why, in words for people."""

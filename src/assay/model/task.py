@@ -26,6 +26,9 @@ WORKSPACE = "environment/workspace/"
 """Below it lies the base of a puzzle, which has no origin to fetch it from; for other tasks, files that lie over the
 base that is fetched."""
 
+BASE_ARCHIVE = "environment/base.tar.gz"
+"""The base of any other task, where the folder shall not need its origin."""
+
 PUZZLE = "puzzle"
 """The source kind of a challenge that stands alone."""
 

@@ -1,1 +1,1 @@
-"""Readers and writers of other people's formats."""
+"""Formats of others: importers and exporters, found by name."""

@@ -1,1 +1,1 @@
-"""Other people's formats as values: what their fields mean, and what has no place on the other side."""
+"""From one format to another, as pure functions that say what they cannot carry."""
