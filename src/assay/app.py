@@ -65,6 +65,8 @@ from assay.stages.toolbox import Toolbox
 from assay.stages.verify import replay, verify_candidate, verify_task
 
 EVIDENCE_STAGES = ("verify", "audit", "difficulty", "review")
+ROW_SECONDS = 600.0
+"""What a run of a published row's tests may take at least: they are whole files, of slow suites too."""
 CANDIDATES_PER_TASK = 8
 MIN_CANDIDATES = 20
 """Without --max-candidates, so many candidates are looked at for each task wanted, and never fewer than this."""
@@ -311,9 +313,23 @@ async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEve
 
 async def import_tasks(options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
-    importer: Importer = Registry().load("importer", options.format)()
-    folder = project_dir / read_settings(project_dir).tasks
+    settings, registry = read_settings(project_dir), Registry()
+    importer = _importer(registry, options.format, project_dir / STATE, settings)
+    folder = project_dir / settings.tasks
     return await importing.import_tasks(importer, options, HarborFormat(), folder, on_event)
+
+
+def _importer(registry: Registry, name: str, state: Path, settings: ProjectSettings) -> Importer:
+    """The importer of a format; the one that reads rows is told the project's limits and remembers its clones."""
+    make = registry.load("importer", name)
+    if name != "swe-bench":
+        importer: Importer = make()
+        return importer
+    limits = Limits(wall_seconds=max(settings.run_seconds, ROW_SECONDS), memory_mib=settings.memory_mib)
+    protected = registry.load("framework", "pytest")().protected_patterns()
+    git = _sources(registry, state / "cache", load_settings())("git")
+    made: Importer = make(limits=limits, protected=protected, remember=git.remember)  # type: ignore[attr-defined]
+    return made
 
 
 async def export(options: ExportOptions, project_dir: Path | None, on_event: OnEvent) -> list[Converted]:

@@ -15,7 +15,8 @@ import anyio
 
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError, InputError, StoreError, VerifierError
-from assay.model.event import Note, OnEvent, Stage
+from assay.model.event import Log, Note, OnEvent, Stage
+from assay.model.loss import Loss
 from assay.model.report import Status
 from assay.model.task import Task
 from assay.model.verdict import Verdict
@@ -24,6 +25,9 @@ from assay.stages.evidence import proof_evidence
 from assay.stages.judging import Judged, Prepared, failed, judge_on_record, prepare
 from assay.stages.toolbox import Toolbox
 from assay.stages.twins import load as load_pool
+
+
+LOSSES_TOLD = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +122,18 @@ async def _prepare(task: Task, tools: Toolbox, emit: OnEvent, *, fresh_twins: bo
     emit(Stage(subject=task.slug, stage="environment"))
     started_at = tools.clock.now()
     prepared = await prepare(task, tools, fresh_twins=fresh_twins)
+    for loss in prepared.losses[:LOSSES_TOLD]:
+        emit(Log(subject=task.slug, text=f"{loss.field}: {loss.reason}"))
+    if prepared.losses:
+        emit(Note(text=f"{task.slug}: {_told(prepared.losses)}"))
     tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
     return prepared
+
+
+def _told(losses: Sequence[Loss]) -> str:
+    """How many of the published tests do not hold here, and the first."""
+    tests = "one published test does" if len(losses) == 1 else f"{len(losses)} published tests do"
+    return f"{tests} not hold here and count otherwise or for nothing; the first: {losses[0].reason}"
 
 
 async def _judge_into(

@@ -7,7 +7,7 @@ a repository is run. What is wrong with one row is told of that row, and the nex
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -23,69 +23,76 @@ from assay.core.exchange.swebench_ids import file_of
 from assay.core.exchange.swebench_rows import Row, read_row
 from assay.core.exchange.swebench_tasks import Ground, task_of
 from assay.core.patches import changed_paths
-from assay.errors import AssayError, InfrastructureError, InputError, PrerequisiteError
-from assay.model.exchange import Imported
+from assay.errors import AssayError, InputError
+from assay.model.exchange import Reading
 from assay.model.sandbox import Limits
 from assay.model.tree import FileState, changes_between
 
 MAX_TOUCHED_BYTES = 64 * 1024 * 1024
 """Of the files that one row touches."""
 AT_ONCE = 4
+"""Rows in work at a time."""
+LIMITS = Limits(wall_seconds=600)
+"""Of a run of tests; published rows hold whole files of slow suites."""
 
 
 class SwebenchImporter:
     """Reads rows. `remember` is told which clone has an origin, so that its base is found again without a network."""
 
+    name = "swe-bench"
+
     def __init__(
         self,
-        clones: Clones,
         *,
-        limits: Limits,
-        protected: Sequence[str],
+        limits: Limits = LIMITS,
+        protected: Sequence[str] = (),
         remember: Callable[[str, Path], None] = lambda origin, git_dir: None,
     ) -> None:
-        self._clones = clones
         self._limits = limits
         self._protected = tuple(protected)
         self._remember = remember
         self._told: set[str] = set()
 
-    async def tasks(self, path: Path) -> AsyncIterator[Imported]:
-        """One value a row of the file, in order. Raises InputError when the file cannot be opened, and
-        PrerequisiteError.
-        """
+    def read(self, path: Path, repositories: Path | None) -> Iterator[Reading]:
+        """See `assay.ports.exchange.Importer`. To be called in a worker thread of anyio: git runs on the event loop."""
+        if repositories is None:
+            raise InputError(
+                f"{path}: its rows only name commits, and no clones were given",
+                hint="add --repositories DIR: a clone, or a folder of clones",
+            )
+        clones = Clones(repositories)
         rows = read_raw(path)
-        while batch := await anyio.to_thread.run_sync(_batch, rows):
-            results: dict[int, Imported] = {}
+        while batch := list(islice(rows, AT_ONCE)):
+            yield from anyio.from_thread.run(self._readings, batch, clones)
 
-            async def one(number: int, raw: RawRow, results: dict[int, Imported] = results) -> None:
-                results[number] = await self._import(raw)
+    async def _readings(self, batch: Sequence[RawRow], clones: Clones) -> list[Reading]:
+        results: dict[int, Reading] = {}
 
-            async with anyio.create_task_group() as group:
-                for number, raw in enumerate(batch):
-                    group.start_soon(one, number, raw)
-            for number in range(len(batch)):
-                yield results[number]
+        async def one(number: int, raw: RawRow) -> None:
+            results[number] = await self._reading(raw, clones)
 
-    async def _import(self, raw: RawRow) -> Imported:
+        async with anyio.create_task_group() as group:
+            for number, raw in enumerate(batch):
+                group.start_soon(one, number, raw)
+        return [results[number] for number in range(len(batch))]
+
+    async def _reading(self, raw: RawRow, clones: Clones) -> Reading:
         name = raw.value.get("instance_id") if isinstance(raw.value, dict) else None
         subject = name if isinstance(name, str) and name.strip() else raw.where
         try:
             if raw.problem:
                 raise InputError(f"{raw.where}: {raw.problem}", hint="one JSON object a row, as UTF-8")
             row = await anyio.to_thread.run_sync(read_row, raw.value, raw.where)
-            ground = await self._ground(row, raw.where)
+            ground = await self._ground(row, raw.where, clones)
             task, losses = await anyio.to_thread.run_sync(task_of, row, ground, self._limits, self._protected)
-        except PrerequisiteError:
-            raise
-        except (InputError, InfrastructureError) as error:
-            return Imported(subject=subject, where=raw.where, problem=error.message, hint=error.hint or "")
-        return Imported(subject=task.slug, where=raw.where, task=task, losses=losses)
+        except AssayError as error:
+            return Reading(subject, problem=error)
+        return Reading(subject, task, losses)
 
-    async def _ground(self, row: Row, where: str) -> Ground:
-        reader = await self._clones.find(row.repo)
-        origin = self._origin(row.repo, reader)
+    async def _ground(self, row: Row, where: str, clones: Clones) -> Ground:
         try:
+            reader = await clones.find(row.repo)
+            origin = await anyio.to_thread.run_sync(self._origin, row.repo, reader)
             return await (self._of_bug if row.makes_bug else self._of_change)(row, reader, origin)
         except AssayError as error:
             error.message = f"{where} ({row.instance_id:.80}): {error.message}"
@@ -140,8 +147,8 @@ class SwebenchImporter:
         sound = await reader.some(revision, paths, MAX_TOUCHED_BYTES)
         broken = await _applied(sound, [("patch", bug)])
         touched = {path for path in changed_paths(bug) if sound.get(path) != broken.get(path)}
-        back = changes_between({p: broken[p] for p in touched & broken.keys()}, {p: sound[p] for p in touched & sound.keys()})
-        gold = await GitPatchWriter().diff(back)
+        now = {path: broken[path] for path in touched & broken.keys()}
+        gold = await GitPatchWriter().diff(changes_between(now, {path: sound[path] for path in touched & sound.keys()}))
         hidden: dict[str, FileState | None] = {path: sound[path] for path in listed if path in sound}
         known = frozenset(hidden)
         if branch:
@@ -151,10 +158,6 @@ class SwebenchImporter:
             raise InputError("'patch' removes files, and the clone lacks the row's branch: the base cannot be made")
         over = {path: broken[path] for path in touched}
         return Ground(origin, revision, dates[revision], gold, hidden, over, known)
-
-
-def _batch(rows: Iterator[RawRow]) -> list[RawRow]:
-    return list(islice(rows, AT_ONCE))
 
 
 def _bytes(patch: str) -> bytes:
