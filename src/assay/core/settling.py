@@ -8,9 +8,12 @@ nobody is judged by a test that fails with the reference change itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from assay.core.admission import FAILING, outcome_of
 from assay.core.exchange.swebench_ids import resolve
+from assay.core.exchange.swebench_tasks import SETTLED, TABLE
+from assay.core.task_files import amended, environment_files
 from assay.model.base import Frozen
 from assay.model.environment import Recipe
 from assay.model.loss import Loss
@@ -37,6 +40,27 @@ class Settlement(Frozen):
 
     environment: Recipe
     lists: Lists
+
+
+def with_settlement(task: Task, found: Settlement) -> Task:
+    """The task as it is judged, with the files that build its environment elsewhere."""
+    lists = found.lists
+    known = amended(
+        task,
+        environment=found.environment,
+        fail_to_pass=lists.fail_to_pass,
+        pass_to_pass=lists.pass_to_pass,
+        quarantined=lists.quarantined,
+        uncounted=lists.uncounted,
+    )
+    metadata = known.config["metadata"]
+    if TABLE in metadata:
+        metadata = {**metadata, TABLE: {**metadata[TABLE], SETTLED: True}}
+    return replace(
+        known,
+        config={**known.config, "metadata": metadata},
+        files={**known.files, **environment_files(known.assay)},
+    )
 
 
 def settle_lists(

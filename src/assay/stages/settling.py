@@ -18,8 +18,7 @@ from assay.core.admission import FAILING
 from assay.core.causes import classifier
 from assay.core.hashing import json_digest, task_digest
 from assay.core.requirements import project_name
-from assay.core.settling import Lists, Settlement, settle_lists
-from assay.core.task_files import amended
+from assay.core.settling import Lists, Settlement, settle_lists, with_settlement
 from assay.errors import VerifierError
 from assay.model.ledger import Cost
 from assay.model.loss import Loss
@@ -67,19 +66,6 @@ def settled(task: Task, store: Store) -> Settlement | None:
         return Settlement.model_validate(store.recall(MEMORY, _key(task)))
     except ValidationError:
         return None
-
-
-def with_settlement(task: Task, found: Settlement) -> Task:
-    """The task as it is judged."""
-    lists = found.lists
-    return amended(
-        task,
-        environment=found.environment,
-        fail_to_pass=lists.fail_to_pass,
-        pass_to_pass=lists.pass_to_pass,
-        quarantined=lists.quarantined,
-        uncounted=lists.uncounted,
-    )
 
 
 async def settle(task: Task, base: Tree, base_layer: Path, tools: Toolbox) -> Settled:
@@ -182,4 +168,3 @@ def _why_none(task: Task, trial: Trial, lists: Lists) -> str:
         return f"{first} fails with the reference change: {red.error_type} {red.message}"[:500]
     reason = next((loss.reason for loss in lists.losses if loss.field == "FAIL_TO_PASS"), first)
     return f"no published test begins to pass with the reference change: {reason}"
-

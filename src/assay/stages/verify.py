@@ -26,7 +26,6 @@ from assay.stages.judging import Judged, Prepared, failed, judge_on_record, prep
 from assay.stages.toolbox import Toolbox
 from assay.stages.twins import load as load_pool
 
-
 LOSSES_TOLD = 50
 
 
@@ -43,19 +42,31 @@ async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEve
     task = await anyio.to_thread.run_sync(tools.tasks.read, path)
     patch = await agent.attempt(task)
     try:
-        prepared = await _prepare(task, tools, emit)
+        prepared = await prepare_on_record(task, tools, emit)
     except InfrastructureError as error:
         return Verification((failed(task.slug, task_digest(task), agent.name, patch, error),))
-    if prepared.pool.broken:
-        broken = VerifierError(
-            f"{task.slug}: the reference change does not resolve the task, so nothing can be judged by it: "
-            f"{prepared.pool.broken}",
-            hint=f"type: assay verify {path}",
-        )
-        return Verification((failed(task.slug, prepared.digest, agent.name, patch, broken),))
     emit(Stage(subject=task.slug, stage=f"verify {agent.name}"))
-    judged = await judge_on_record(prepared, agent.name, patch, tools, stage="verify", all_tests=True)
-    return Verification((judged.verdict,))
+    return Verification((await judge_prepared(prepared, agent.name, patch, tools, hint=f"type: assay verify {path}"),))
+
+
+async def judge_prepared(
+    prepared: Prepared,
+    name: str,
+    patch: bytes,
+    tools: Toolbox,
+    *,
+    hint: str = "type: assay verify with this task alone",
+) -> Verdict:
+    """The verdict on one change; none where the reference change itself does not resolve the task."""
+    if prepared.pool.broken:
+        slug = prepared.task.slug
+        broken = VerifierError(
+            f"{slug}: the reference change does not resolve the task, so nothing can be judged by it: "
+            f"{prepared.pool.broken}",
+            hint=hint,
+        )
+        return failed(slug, prepared.digest, name, patch, broken)
+    return (await judge_on_record(prepared, name, patch, tools, stage="verify", all_tests=True)).verdict
 
 
 async def replay(path: Path, record: Verdict, tools: Toolbox, emit: OnEvent) -> Verification:
@@ -75,7 +86,7 @@ async def replay(path: Path, record: Verdict, tools: Toolbox, emit: OnEvent) -> 
             hint="replay in the project that reached the verdict",
         ) from error
     try:
-        prepared = replace(await _prepare(task, tools, emit), pool=pool, pool_sha256=record.pool_sha256)
+        prepared = replace(await prepare_on_record(task, tools, emit), pool=pool, pool_sha256=record.pool_sha256)
     except InfrastructureError as error:
         return Verification((failed(task.slug, task_digest(task), record.agent, patch, error),))
     emit(Stage(subject=task.slug, stage=f"replay {record.agent}"))
@@ -101,7 +112,7 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
     oracle, nop = tools.agent("oracle"), tools.agent("nop")
     patches = {agent.name: await agent.attempt(task) for agent in (oracle, nop)}
     try:
-        prepared = await _prepare(task, tools, emit, fresh_twins=True)
+        prepared = await prepare_on_record(task, tools, emit, fresh_twins=True)
     except InfrastructureError as error:
         digest = task_digest(task)
         return Verification(tuple(failed(task.slug, digest, name, patches[name], error) for name in patches))
@@ -118,7 +129,8 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
     return verification
 
 
-async def _prepare(task: Task, tools: Toolbox, emit: OnEvent, *, fresh_twins: bool = False) -> Prepared:
+async def prepare_on_record(task: Task, tools: Toolbox, emit: OnEvent, *, fresh_twins: bool = False) -> Prepared:
+    """`prepare`, with its cost in the ledger; what of an imported task's lists does not hold is told."""
     emit(Stage(subject=task.slug, stage="environment"))
     started_at = tools.clock.now()
     prepared = await prepare(task, tools, fresh_twins=fresh_twins)

@@ -36,6 +36,19 @@ UNUSED = {
 }  # fmt: skip
 """Columns that decide nothing here, each with the reason."""
 
+FAMILIES: tuple[tuple[Family, tuple[frozenset[str], ...]], ...] = (
+    ("swe-bench-pro", (frozenset({"fail_to_pass"}), frozenset({"before_repo_set_cmd"}))),
+    ("swe-rebench-v2", (frozenset({"install_config"}),)),
+    (
+        "swe-bench-live",
+        (frozenset({"test_cmds"}), frozenset({"print_cmds"}), frozenset({"pull_number", "docker_image"})),
+    ),
+    ("swe-bench-5", (frozenset({"eval_script"}), frozenset({"eval_type"}))),
+    ("swe-bench-verified", (frozenset({"difficulty"}),)),
+    ("swe-bench", (frozenset({"environment_setup_commit"}),)),
+)
+"""Keys by which a family is told: all of one of the sets, and the first family that has one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -68,19 +81,9 @@ class Row:
 def family_of(row: Mapping[str, Any]) -> Family:
     """Told by the keys; what is in no other family is plain SWE-bench."""
     keys = row.keys()
-    if "fail_to_pass" in keys or "before_repo_set_cmd" in keys:
-        return "swe-bench-pro"
-    if "install_config" in keys and "pr_description" in keys or {"interface", "install_config"} <= keys:
-        return "swe-rebench-v2"
-    if keys & {"test_cmds", "print_cmds", "rebuild_cmds"} or {"pull_number", "docker_image"} <= keys:
-        return "swe-bench-live"
-    if keys & {"eval_script", "eval_type"}:
-        return "swe-bench-5"
     if "test_patch" not in keys and ("image_name" in keys or str(row.get("repo")).startswith("swesmith/")):
         return "swe-smith"
-    if "difficulty" in keys:
-        return "swe-bench-verified"
-    return "swe-bench" if "environment_setup_commit" in keys else "swe-gym"
+    return next((family for family, told in FAMILIES if any(needed <= keys for needed in told)), "swe-gym")
 
 
 def read_row(raw: object, where: str) -> Row:

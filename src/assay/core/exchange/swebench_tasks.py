@@ -6,6 +6,7 @@ row itself travels in the folder as it came, so that exporting it again loses no
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -17,7 +18,7 @@ from typing import Any
 from assay.core.admission import Admission
 from assay.core.exchange.swebench_ids import file_of
 from assay.core.exchange.swebench_rows import Row
-from assay.core.hashing import tree_digest
+from assay.core.hashing import json_digest, tree_digest
 from assay.core.task_files import compose
 from assay.errors import InputError
 from assay.model.candidate import SourceInfo
@@ -31,6 +32,8 @@ ROW = "solution/row.json"
 """The row as it came; solutions are shown to no agent."""
 TABLE = "swebench"
 """[metadata.swebench]: which row a task was made of."""
+SETTLED = "settled"
+"""In that table: the lists are those that hold here, and not the row's any more."""
 VERSIONS = ("SETUPTOOLS_SCM_PRETEND_VERSION", "PBR_VERSION", "PDM_BUILD_SCM_VERSION")
 """For projects that ask git for their version; the row knows it, roughly."""
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -73,7 +76,7 @@ def task_of(row: Row, ground: Ground, limits: Limits, protected: tuple[str, ...]
     if not lists["FAIL_TO_PASS"] or not all(path.endswith(".py") for path in files) or not files:
         found = (row.fail_to_pass or ("nothing",))[0]
         raise InputError(
-            f"{row.instance_id}, FAIL_TO_PASS: found {found!r:.100}, expected a test of a Python file of the repository",
+            f"FAIL_TO_PASS: found {found!r:.100}, expected a test of a Python file that the repository has",
             hint="assay judges by pytest; rows of other languages cannot be imported yet",
         )
     task = compose(
@@ -106,12 +109,23 @@ def task_of(row: Row, ground: Ground, limits: Limits, protected: tuple[str, ...]
     config["metadata"][TABLE] = {
         **table,
         **({"version": row.version} if row.version else {}),
-        "tests_sha256": tree_digest(ground.hidden),
+        "made_of": parts_digests(task),
     }
     own = {ROW: FileState(text)} | {WORKSPACE + path: state for path, state in ground.over.items()}
     if ground.over:
         own["environment/Dockerfile"] = _with_workspace(task.files["environment/Dockerfile"])
     return replace(task, config=config, files={**task.files, **own}), tuple(losses)
+
+
+def parts_digests(task: Task) -> dict[str, str]:
+    """Digests of what a row says of a task, to see later which of it has been changed."""
+    assay = task.assay
+    return {
+        "instruction": json_digest(task.instruction),
+        "patch": hashlib.sha256(task.gold_patch).hexdigest(),
+        "tests": tree_digest(task.hidden_tests),
+        "lists": json_digest([assay.fail_to_pass, assay.pass_to_pass]),
+    }
 
 
 def row_of(task: Task) -> dict[str, Any] | None:
