@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -30,8 +31,8 @@ from assay.model.tree import FileState, changes_between
 
 MAX_TOUCHED_BYTES = 64 * 1024 * 1024
 """Of the files that one row touches."""
-AT_ONCE = 4
-"""Rows in work at a time."""
+AT_ONCE = 16
+"""Rows in work at a time: one process of git tells the dates of all their commits."""
 LIMITS = Limits(wall_seconds=600)
 """Of a run of tests; published rows hold whole files of slow suites."""
 
@@ -52,6 +53,7 @@ class SwebenchImporter:
         self._protected = tuple(protected)
         self._remember = remember
         self._told: set[str] = set()
+        self._dates: dict[tuple[Path, str], datetime] = {}
 
     def read(self, path: Path, repositories: Path | None) -> Iterator[Reading]:
         """See `assay.ports.exchange.Importer`. To be called in a worker thread of anyio: git runs on the event loop."""
@@ -67,6 +69,7 @@ class SwebenchImporter:
 
     async def _readings(self, batch: Sequence[RawRow], clones: Clones) -> list[Reading]:
         results: dict[int, Reading] = {}
+        await self._foresee(batch, clones)
 
         async def one(number: int, raw: RawRow) -> None:
             results[number] = await self._reading(raw, clones)
@@ -75,6 +78,33 @@ class SwebenchImporter:
             for number, raw in enumerate(batch):
                 group.start_soon(one, number, raw)
         return [results[number] for number in range(len(batch))]
+
+    async def _foresee(self, batch: Sequence[RawRow], clones: Clones) -> None:
+        """The dates of all commits that the batch names. What is wrong with a row shows when the row itself is read."""
+        wanted: dict[str, list[str]] = {}
+        for raw in batch:
+            row = raw.value if isinstance(raw.value, dict) else {}
+            repo, commit = row.get("repo"), row.get("base_commit")
+            if isinstance(repo, str) and isinstance(commit, str):
+                wanted.setdefault(repo, []).append(commit)
+        self._dates.clear()
+        for repo, commits in wanted.items():
+            with suppress(AssayError):
+                reader = await clones.find(repo)
+                self._dates |= {(reader.git_dir, sha): date for sha, date in (await reader.dates(commits)).items()}
+
+    async def _commit(self, reader: GitReader, revision: str) -> tuple[str, datetime]:
+        """The full name of a commit, and its date. Raises InputError when the clone lacks it."""
+        if known := self._dates.get((reader.git_dir, revision)):
+            return revision, known
+        full = await reader.resolve(revision)
+        dates = await reader.dates([full]) if full else {}
+        if full is None or full not in dates:
+            raise InputError(
+                f"the clone {reader.git_dir} lacks the commit {revision!r:.80}",
+                hint=f"git --git-dir={reader.git_dir} fetch origin {revision:.80}",
+            )
+        return full, dates[full]
 
     async def _reading(self, raw: RawRow, clones: Clones) -> Reading:
         name = raw.value.get("instance_id") if isinstance(raw.value, dict) else None
@@ -107,7 +137,7 @@ class SwebenchImporter:
 
     async def _of_change(self, row: Row, reader: GitReader, origin: str) -> Ground:
         """A row whose patch is the reference change."""
-        revision, dates = await _commit(reader, row.base_commit)
+        revision, date = await self._commit(reader, row.base_commit)
         gold, test = _bytes(row.patch), _bytes(row.test_patch)
         touched, listed = (*changed_paths(gold), *changed_paths(test)), _listed_files(row)
         files = await reader.some(revision, (*touched, *listed), MAX_TOUCHED_BYTES)
@@ -119,7 +149,7 @@ class SwebenchImporter:
         if not test.strip():
             hidden |= await self._given_tests(row, reader)
         known = frozenset(path for path in listed if (hidden[path] if path in hidden else files.get(path)) is not None)
-        return Ground(origin, revision, dates[revision], gold, hidden, known_files=known)
+        return Ground(origin, revision, date, gold, hidden, known_files=known)
 
     async def _given_tests(self, row: Row, reader: GitReader) -> dict[str, FileState | None]:
         """Hidden tests of rows without a test patch: `git checkout COMMIT -- FILE...`, as SWE-bench Pro says it."""
@@ -130,7 +160,7 @@ class SwebenchImporter:
             words = []
         if words[:2] != ["git", "checkout"] or len(words) < 5 or words[3] != "--":
             return {}
-        revision, _ = await _commit(reader, words[2])
+        revision, _ = await self._commit(reader, words[2])
         return dict(await reader.some(revision, words[4:], MAX_TOUCHED_BYTES))
 
     async def _of_bug(self, row: Row, reader: GitReader, origin: str) -> Ground:
@@ -141,7 +171,7 @@ class SwebenchImporter:
         if not row.base_commit and not branch:
             raise InputError(f"the clone lacks the branch {row.instance_id!r}, and the row has no 'base_commit'")
         clean = row.base_commit or await reader.resolve(f"{branch}~1") or ""
-        revision, dates = await _commit(reader, clean)
+        revision, date = await self._commit(reader, clean)
         bug, listed = _bytes(row.patch), _listed_files(row)
         paths = (*changed_paths(bug), *listed)
         sound = await reader.some(revision, paths, MAX_TOUCHED_BYTES)
@@ -152,12 +182,12 @@ class SwebenchImporter:
         hidden: dict[str, FileState | None] = {path: sound[path] for path in listed if path in sound}
         known = frozenset(hidden)
         if branch:
-            _, branch_dates = await _commit(reader, branch)
-            return Ground(origin, branch, branch_dates[branch], gold, hidden, known_files=known)
+            _, branch_date = await self._commit(reader, branch)
+            return Ground(origin, branch, branch_date, gold, hidden, known_files=known)
         if any(path not in broken for path in touched):
             raise InputError("'patch' removes files, and the clone lacks the row's branch: the base cannot be made")
         over = {path: broken[path] for path in touched}
-        return Ground(origin, revision, dates[revision], gold, hidden, over, known)
+        return Ground(origin, revision, date, gold, hidden, over, known)
 
 
 def _bytes(patch: str) -> bytes:
@@ -167,20 +197,6 @@ def _bytes(patch: str) -> bytes:
 
 def _listed_files(row: Row) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, map(file_of, (*row.fail_to_pass, *row.pass_to_pass)))))
-
-
-async def _commit(reader: GitReader, revision: str) -> tuple[str, dict[str, datetime]]:
-    """The full name of a commit, and its date by it. Raises InputError when the clone lacks it."""
-    dates = await reader.dates([revision])
-    if revision in dates:
-        return revision, dates
-    full = await reader.resolve(revision)
-    if full is None:
-        raise InputError(
-            f"the clone {reader.git_dir} lacks the commit {revision!r:.80}",
-            hint=f"git --git-dir={reader.git_dir} fetch origin {revision:.80}",
-        )
-    return full, await reader.dates([full])
 
 
 async def _applied(files: dict[str, FileState], patches: Sequence[tuple[str, bytes]]) -> dict[str, FileState]:
