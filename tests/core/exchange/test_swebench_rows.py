@@ -69,7 +69,9 @@ def test_foreign_parsers_are_a_loss_and_impossible_ids_too() -> None:
     assert losses["PASS_TO_PASS"].startswith("'[100%]' cannot be a test")
 
 
-@pytest.mark.parametrize("value", [1677955000, 1677955000_000, datetime(2023, 3, 4), "2023-03-04", "2023-03-04 10:00:00"])
+@pytest.mark.parametrize(
+    "value", [1677955000, 1677955000_000, datetime(2023, 3, 4), "2023-03-04", "2023-03-04 10:00:00"]
+)
 def test_dates_of_every_family(value: object) -> None:
     moment = read_row({**ROW, "created_at": value}, "r").created_at
     assert moment is not None

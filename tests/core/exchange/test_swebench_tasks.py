@@ -18,8 +18,12 @@ from assay.model.task import GOLD_PATCH, Task
 from assay.model.tree import FileState
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT, st.lists, max_leaves=4)
-IDS = st.lists(st.sampled_from(["test_x.py::a", "test_x.py::b[1 2", "[100%]", "gone.py::c", "test_x.py::d"]), unique=True)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT, st.lists, max_leaves=4
+)
+IDS = st.lists(
+    st.sampled_from(["test_x.py::a", "test_x.py::b[1 2", "[100%]", "gone.py::c", "test_x.py::d"]), unique=True
+)
 
 
 @st.composite
@@ -43,7 +47,9 @@ def rows(draw: st.DrawFn) -> dict[str, Any]:
 def made(raw: dict[str, Any]) -> tuple[Task, list[str]]:
     row = read_row(raw, "rows, row 1")
     hidden = {"test_x.py": FileState(b"def test(): ...\n")}
-    ground = Ground("https://github.com/acme/slug", "a" * 40, None, row.patch.encode(), hidden, known_files=frozenset(hidden))
+    ground = Ground(
+        "https://github.com/acme/slug", "a" * 40, None, row.patch.encode(), hidden, known_files=frozenset(hidden)
+    )
     task, losses = task_of(row, ground, Limits(), ("conftest.py",))
     return task, [loss.field for loss in losses]
 
@@ -109,10 +115,15 @@ def test_a_task_of_another_origin_names_what_a_row_has_no_place_for() -> None:
 def check(name: str, files: dict[str, bytes]) -> list[str]:
     """The rules of `swebench`'s own check, as far as they are known."""
     needed = {"task.yaml", "tests.json", "Dockerfile", "problem_statement.md", "gold.patch", "test.patch", "eval.sh"}
-    facts = {line.partition(": ")[0]: json.loads(line.partition(": ")[2]) for line in files["task.yaml"].decode().splitlines()}
+    facts = {
+        line.partition(": ")[0]: json.loads(line.partition(": ")[2])
+        for line in files["task.yaml"].decode().splitlines()
+    }
     lists = json.loads(files["tests.json"])
     keys = {"instance_id", "repo", "version", "base_commit", "split", "image", "log_parser", "eval_type", "datasets"}
-    wrong = [f"no {path}" for path in sorted(needed - files.keys())] + [f"no {key}" for key in sorted(keys - facts.keys())]
+    wrong = [f"no {path}" for path in sorted(needed - files.keys())] + [
+        f"no {key}" for key in sorted(keys - facts.keys())
+    ]
     script = files["eval.sh"].decode()
     rules = {
         "id": facts["instance_id"] == name,

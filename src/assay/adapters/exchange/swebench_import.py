@@ -26,7 +26,9 @@ from assay.core.exchange.swebench_tasks import Ground, task_of
 from assay.core.patches import changed_paths
 from assay.errors import AssayError, InputError
 from assay.model.exchange import Reading
+from assay.model.loss import Loss
 from assay.model.sandbox import Limits
+from assay.model.task import Task
 from assay.model.tree import FileState, changes_between
 
 MAX_TOUCHED_BYTES = 64 * 1024 * 1024
@@ -113,17 +115,17 @@ class SwebenchImporter:
             if raw.problem:
                 raise InputError(f"{raw.where}: {raw.problem}", hint="one JSON object a row, as UTF-8")
             row = await anyio.to_thread.run_sync(read_row, raw.value, raw.where)
-            ground = await self._ground(row, raw.where, clones)
-            task, losses = await anyio.to_thread.run_sync(task_of, row, ground, self._limits, self._protected)
+            task, losses = await self._task(row, raw.where, clones)
         except AssayError as error:
             return Reading(subject, problem=error)
         return Reading(subject, task, losses)
 
-    async def _ground(self, row: Row, where: str, clones: Clones) -> Ground:
+    async def _task(self, row: Row, where: str, clones: Clones) -> tuple[Task, tuple[Loss, ...]]:
         try:
             reader = await clones.find(row.repo)
             origin = await anyio.to_thread.run_sync(self._origin, row.repo, reader)
-            return await (self._of_bug if row.makes_bug else self._of_change)(row, reader, origin)
+            ground = await (self._of_bug if row.makes_bug else self._of_change)(row, reader, origin)
+            return await anyio.to_thread.run_sync(task_of, row, ground, self._limits, self._protected)
         except AssayError as error:
             error.message = f"{where} ({row.instance_id:.80}): {error.message}"
             raise
