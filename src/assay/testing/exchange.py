@@ -29,7 +29,7 @@ class Conversions:
     async def grade(self, options: GradeOptions, project_dir: Path | None, on_event: OnEvent) -> list[Graded]:
         """One prediction that resolves, one that does not, one without a verdict, and one without a task."""
         facts = {"task_digest": "0", "agent": "demo", "patch_sha256": "0"}
-        fault = Failure(boundary="sandbox", code="sandbox", message="no space for it")
+        fault = Failure(boundary="sandbox", kind="sandbox", message="no room for it", retryable=True)
         done = [
             Graded("one", "demo", b"x", Verdict(task="one", resolved=True, reward=1, **facts)),
             Graded("two", "demo", b"x", Verdict(task="two", resolved=False, reward=0, reason="tests-failed", **facts)),
