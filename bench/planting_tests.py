@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -38,9 +39,32 @@ def _is_assertion(node: ast.stmt) -> bool:
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr.startswith("assert")
 
 
+def _says_nothing(node: ast.stmt, function: ast.AST) -> bool:
+    """Whether an assertion holds for every program: it compares names that are bound to constants alone. To delete it
+    is no defect.
+    """
+    wanted = node.test if isinstance(node, ast.Assert) else node
+    if any(isinstance(part, ast.Call | ast.Attribute | ast.Subscript) for part in ast.walk(wanted)):
+        return False
+    used = {part.id for part in ast.walk(wanted) if isinstance(part, ast.Name)}
+    plain: set[str] = set()
+    bound: Counter[str] = Counter()
+    for part in ast.walk(function):
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Constant):
+            plain |= {target.id for target in part.targets if isinstance(target, ast.Name)}
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            bound[part.id] += 1
+    return bool(used) and all(name in plain and bound[name] == 1 for name in used)
+
+
 def lost_assertion(soil: Soil) -> Iterator[Planting]:
     """All assertions of the tests at stake but one, which keeps the task a task."""
-    every = [(case, node) for case in soil.cases() for node in asserts(case.function)]
+    every = [
+        (case, node)
+        for case in soil.cases()
+        for node in asserts(case.function)
+        if not _says_nothing(node, case.function)
+    ]
     for kept in dict.fromkeys((0, len(every) - 1)) if len(every) > 1 else ():
         dropped = [pair for index, pair in enumerate(every) if index != kept]
         task = with_tests(soil.task, _files(soil, dropped, lambda node: "pass"))

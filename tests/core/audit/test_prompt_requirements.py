@@ -48,6 +48,11 @@ def test_names_options_and_quoted_texts_can_be_checked() -> None:
     assert checkable("Everything is quicker.") == frozenset()
 
 
+def test_a_link_is_no_code() -> None:
+    assert checkable("`Pull `_: Add edge case for `cut_all`.") == {"cut_all"}
+    assert checkable("See `Issue 12 <https://example.org/Some_Page>`__, please.") == frozenset()
+
+
 def test_a_sentence_that_no_test_exercises_is_listed() -> None:
     (finding,) = requirements(question())
     assert (finding.kind, finding.subject) == ("untested-sentence", "Raise `CutError` for a negative one.")

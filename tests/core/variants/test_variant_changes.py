@@ -65,6 +65,26 @@ def test_what_a_program_reads_is_one(before: bytes, after: bytes, what: list[str
     assert hunks(BASE.replace(before, after)) == what
 
 
+PARSER = b'''import argparse
+
+
+def parser():
+    made = argparse.ArgumentParser(description="Cuts")
+    made.add_argument("--limit", default=3, help="how much")
+    return made
+'''
+
+
+def test_help_is_no_part_and_what_an_option_does_is_one() -> None:
+    assert hunks(PARSER.replace(b"how much", b"how many"), PARSER) == []
+    assert hunks(PARSER.replace(b'"Cuts"', b'"Cuts " + NAME'), PARSER) == []
+    assert hunks(PARSER.replace(b', help="how much"', b""), PARSER) == []
+    assert hunks(PARSER.replace(b"default=3", b"default=4"), PARSER) == ["line 6 as before"]
+    assert hunks(PARSER.replace(b"made.add_argument", b"made.other"), PARSER) == ["line 6 as before"]
+    other = PARSER.replace(b"made.add_argument", b"made.other")
+    assert hunks(other.replace(b"how much", b"how many"), other) == ["line 6 as before"]
+
+
 def test_a_new_file_is_one_part_unless_nothing_is_in_it() -> None:
     assert hunks(b"x = 1\n", None) == ["the new file left out"]
     assert hunks(b'"""Nothing."""\n', None) == []

@@ -27,6 +27,8 @@ STEM_CHARACTERS = 5
 """Letters by which ordinary words are compared, so that `separators` meets `separator`."""
 MIN_WORD = 4
 CODE = re.compile(r"`([^`\n]+)`|(?<![\w*])\*([A-Za-z_][\w.]*)\*(?![\w*])")
+LINK = re.compile(r"`[^`\n]+`__?(?!\w)")
+"""A reference of reStructuredText, such as the number of an issue."""
 QUOTED = re.compile(r"(?<!\w)(?:\"([^\"\n]{2,60})\"|'([^'\n]{2,60})'|“([^”\n]{2,60})”)(?!\w)")
 PLAIN = re.compile(
     r"(?<![\w-])(?:--[a-z][\w-]+|[A-Za-z]\w*(?:Error|Exception|Warning)|[A-Za-z]\w*_\w+|\w+(?:\.\w+)*\(\))"
@@ -101,6 +103,7 @@ def sentences(prompt: str) -> tuple[str, ...]:
 
 def checkable(sentence: str) -> frozenset[str]:
     """What of a sentence a test could spell out: names, the words of quoted texts, options."""
+    sentence = LINK.sub(" ", sentence)
     spans = [next(filter(None, match)) for match in (*CODE.findall(sentence), *QUOTED.findall(sentence))]
     spans += PLAIN.findall(re.sub(r"`[^`]*`", " ", sentence))
     words = {word for span in spans for word in WORD.findall(span[2:].replace("-", "_") if span[:2] == "--" else span)}

@@ -48,6 +48,11 @@ HARMLESS_KEYWORDS = words(
     """
 )
 """Keyword arguments that say what a test rarely should fix: texts, sizes of buffers, times, encodings by default."""
+PARSERS = words(
+    "ArgumentParser add_argument add_parser add_argument_group add_subparsers add_mutually_exclusive_group"
+)
+"""What takes the texts of a command's help, as the arguments of these names."""
+HELP_KEYWORDS = words("help description epilog usage metavar title")
 HARMLESS_DECORATORS = words(
     """
     wraps lru_cache cache override final overload runtime_checkable no_type_check deprecated dataclass_transform
@@ -146,6 +151,13 @@ def texts_of(node: ast.AST) -> Iterator[ast.expr]:
     for argument in (*call.args, *(word.value for word in call.keywords)):
         if any(isinstance(n, ast.JoinedStr) or _is_str(n) for n in ast.walk(argument)):
             yield argument
+
+
+def helps_of(node: ast.Call) -> list[ast.keyword]:
+    """Arguments of a parser of the command line that hold text for people."""
+    if dotted(node.func).rpartition(".")[2] not in PARSERS:
+        return []
+    return [word for word in node.keywords if word.arg in HELP_KEYWORDS]
 
 
 def is_prose(value: object) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from assay.core.variants.harmless import (
+    helps_of,
     is_about,
     is_for_checkers,
     is_harmless_decorator,
@@ -222,6 +223,9 @@ class _Bare(ast.NodeTransformer):
     def _hush(node: ast.Raise | ast.Call) -> None:
         texts = {id(text) for text in texts_of(node)}
         call = node.exc if isinstance(node, ast.Raise) else node
+        if isinstance(call, ast.Call):
+            helps = {id(word) for word in helps_of(call)}
+            call.keywords = [word for word in call.keywords if id(word) not in helps]
         if texts and isinstance(call, ast.Call):
             call.args = [ast.Constant("") if id(a) in texts else a for a in call.args]
             for word in call.keywords:
