@@ -50,6 +50,7 @@ def test_names_options_and_quoted_texts_can_be_checked() -> None:
 
 def test_a_link_is_no_code() -> None:
     assert checkable("`Pull `_: Add edge case for `cut_all`.") == {"cut_all"}
+    assert checkable("``_: Keep `a_b`.") == {"a_b"}
     assert checkable("See `Issue 12 <https://example.org/Some_Page>`__, please.") == frozenset()
 
 

@@ -27,7 +27,7 @@ STEM_CHARACTERS = 5
 """Letters by which ordinary words are compared, so that `separators` meets `separator`."""
 MIN_WORD = 4
 CODE = re.compile(r"`([^`\n]+)`|(?<![\w*])\*([A-Za-z_][\w.]*)\*(?![\w*])")
-LINK = re.compile(r"`[^`\n]+`__?(?!\w)")
+LINK = re.compile(r"`[^`\n]*`__?(?!\w)")
 """A reference of reStructuredText, such as the number of an issue."""
 QUOTED = re.compile(r"(?<!\w)(?:\"([^\"\n]{2,60})\"|'([^'\n]{2,60})'|“([^”\n]{2,60})”)(?!\w)")
 PLAIN = re.compile(
@@ -147,7 +147,7 @@ def _unasked(question: Question, code: Sequence[Piece], packages: set[str]) -> I
         seen.add(key)
         yield Finding(
             kind="unasked-assertion",
-            what=f"no word of the prompt has to do with what {claim.test} asserts",
+            what=f"{claim.test} has no telling word in common with the prompt",
             subject=claim.test,
             path=claim.path,
             line=claim.line,
