@@ -28,8 +28,16 @@ SOME_WORDS = 2
 
 def asserts(function: ast.AST) -> list[ast.stmt]:
     """The assertions of a function, in its order."""
+    raising = {id(inner) for node in ast.walk(function) if _wants_exception(node) for inner in ast.walk(node)}
     found = [node for node in ast.walk(function) if isinstance(node, ast.stmt) and _is_assertion(node)]
+    found = [node for node in found if id(node) not in raising]
     return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+
+def _wants_exception(node: ast.AST) -> bool:
+    """Whether what is in a block is there to raise: `with pytest.raises(...)`."""
+    calls = [item.context_expr for item in node.items] if isinstance(node, ast.With) else []
+    return any(isinstance(call, ast.Call) and "raises" in ast.unparse(call.func).casefold() for call in calls)
 
 
 def _is_assertion(node: ast.stmt) -> bool:
@@ -68,7 +76,7 @@ def lost_assertion(soil: Soil) -> Iterator[Planting]:
     for kept in dict.fromkeys((0, len(every) - 1)) if len(every) > 1 else ():
         dropped = [pair for index, pair in enumerate(every) if index != kept]
         task = with_tests(soil.task, _files(soil, dropped, lambda node: "pass"))
-        yield Planting(task, f"{len(dropped)} of {len(every)} assertions deleted", settle=True)
+        yield Planting(task, f"{len(dropped)} of {len(every)} assertions deleted", settle=True, weaker=True)
 
 
 def wide_comparison(soil: Soil) -> Iterator[Planting]:
@@ -81,7 +89,7 @@ def wide_comparison(soil: Soil) -> Iterator[Planting]:
             if chosen:
                 files = _files(soil, chosen, partial(_widened, wider=wider))
                 note = f"{len(chosen)} of {len(every)} comparisons widened to `{wider}`"
-                yield Planting(with_tests(soil.task, files), note, settle=True)
+                yield Planting(with_tests(soil.task, files), note, settle=True, weaker=True)
 
 
 def _sides(node: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
@@ -105,7 +113,8 @@ def _widened(node: ast.stmt, wider: str) -> str:
     sides = _sides(node)
     if sides is None:
         raise ValueError("no comparison")
-    return "assert " + wider.format(left=ast.unparse(sides[0]), right=ast.unparse(sides[1]))
+    left, right = sorted(sides, key=lambda side: isinstance(side, ast.Constant))  # what is computed is looked at
+    return "assert " + wider.format(left=ast.unparse(left), right=ast.unparse(right))
 
 
 def _files(soil: Soil, nodes: Sequence[tuple[Case, ast.stmt]], write: Callable[[ast.stmt], str]) -> dict[str, bytes]:

@@ -65,14 +65,14 @@ def test_what_a_program_reads_is_one(before: bytes, after: bytes, what: list[str
     assert hunks(BASE.replace(before, after)) == what
 
 
-PARSER = b'''import argparse
+PARSER = b"""import argparse
 
 
 def parser():
     made = argparse.ArgumentParser(description="Cuts")
     made.add_argument("--limit", default=3, help="how much")
     return made
-'''
+"""
 
 
 def test_help_is_no_part_and_what_an_option_does_is_one() -> None:

@@ -48,9 +48,7 @@ HARMLESS_KEYWORDS = words(
     """
 )
 """Keyword arguments that say what a test rarely should fix: texts, sizes of buffers, times, encodings by default."""
-PARSERS = words(
-    "ArgumentParser add_argument add_parser add_argument_group add_subparsers add_mutually_exclusive_group"
-)
+PARSERS = words("ArgumentParser add_argument add_parser add_argument_group add_subparsers add_mutually_exclusive_group")
 """What takes the texts of a command's help, as the arguments of these names."""
 HELP_KEYWORDS = words("help description epilog usage metavar title")
 HARMLESS_DECORATORS = words(
