@@ -39,7 +39,8 @@ PLAIN = re.compile(
 """What is code without being marked: options, exceptions, names with underscores, calls."""
 WORD = re.compile(r"[A-Za-z_]\w*")
 ASIDE = re.compile(
-    r"\s*(?:Thanks?|See|Merged? (?:remote-tracking |remote )?(?:branch|pull request|tag))\b|.*\bdef \w+\(|.*\b(?:un(?:changed|affected)|left alone)\b",
+    r"\s*(?:Thanks?|See|Merged? (?:remote-tracking |remote )?(?:branch|pull request|tag))\b"
+    r"|.*\bdef \w+\(|.*\b(?:un(?:changed|affected)|left alone)\b",
     re.DOTALL | re.IGNORECASE,
 )
 """Sentences that ask for nothing: they thank, refer, tell of a merge, show an example, or keep what is."""
