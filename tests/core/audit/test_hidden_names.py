@@ -158,7 +158,9 @@ def test_how_something_new_is_called_counts_too() -> None:
     assert kinds(test.replace("mark=", ""), "Add `shorten`.")[0][0] == "hidden-order"
 
 
-@pytest.mark.parametrize(("names", "count"), [("m1, m2", 0), ("a, b", 0), ("one, other", 1), ("text, text2, depth", 1)])
+@pytest.mark.parametrize(
+    ("names", "count"), [("m1, m2", 0), ("a, b", 0), ("one, other", 1), ("n, s", 1), ("text, text2, depth", 1)]
+)
 def test_alike_parameters_have_no_order(names: str, count: int) -> None:
     gold = {"pkg.py": FileState(BASE + f"\n\ndef same({names}):\n    return True\n".encode())}
     test = f"from pkg import same\n\ndef test_it():\n    assert same({names.replace(', ', '_, ')}_)\n"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -122,7 +123,9 @@ def _call_findings(item: InterfaceItem, usage: Usage, prompt: Said, code: Sequen
 
 def _are_told_apart(parameters: Sequence[str]) -> bool:
     """Whether the order of parameters can matter: not of `a` and `b`, nor of `first1` and `first2`."""
-    return len({re.sub(r"\d", "", name) if len(name) > 1 else "" for name in parameters}) > 1
+    if "".join(parameters) in string.ascii_lowercase:
+        return False
+    return len({name.rstrip(string.digits) for name in parameters}) > 1
 
 
 def _parameters(signature: str) -> tuple[list[str], list[str]]:
