@@ -85,6 +85,19 @@ def test_help_is_no_part_and_what_an_option_does_is_one() -> None:
     assert hunks(other.replace(b"how much", b"how many"), other) == ["line 6 as before"]
 
 
+def test_what_is_imported_for_annotations_alone_is_no_part() -> None:
+    old = b"from shop import Old, New\n\n\ndef f(a) -> Old:\n    return a\n"
+    assert hunks(old.replace(b"-> Old", b"-> New"), old) == []
+    assert hunks(old.replace(b"return a", b"return New(a)"), old) == ["line 5 as before"]
+
+
+def test_an_alias_of_types_is_no_part() -> None:
+    old = b"from typing import Callable, Union\n\nWriter = Callable[[str], None]\n"
+    assert hunks(old.replace(b"None", b"object"), old) == []
+    assert hunks(old + b"Teardown = Union[int, str]\n", old) == []
+    assert hunks(old + b"TABLE = NAMES[1]\n", old) == ["line 4 left out"]
+
+
 def test_a_new_file_is_one_part_unless_nothing_is_in_it() -> None:
     assert hunks(b"x = 1\n", None) == ["the new file left out"]
     assert hunks(b'"""Nothing."""\n', None) == []

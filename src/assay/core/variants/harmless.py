@@ -112,6 +112,8 @@ def is_about(node: ast.AST) -> bool:
         return True
     if isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] in TYPE_MAKERS:
         return True
+    if isinstance(value, ast.Subscript) and dotted(value.value).rpartition(".")[2] in TYPE_NAMES:
+        return True
     return any(name in ABOUT or name.rpartition(".")[2] in OWN_NAMES for name in names)
 
 

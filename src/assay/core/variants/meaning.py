@@ -47,6 +47,7 @@ class Meanings:
 
     def __init__(self) -> None:
         self._pieces: dict[bytes, _Piece] = {}
+        self._in_annotations: set[str] = set()
 
     def of(self, text: bytes) -> tuple[str, ...] | None:
         """Equal for texts of equal meaning; None for what does not parse, or is nested too deeply."""
@@ -59,7 +60,9 @@ class Meanings:
         except PARSE_ERRORS:
             return None
         used = {name for piece in pieces for name in piece.used}
-        unused = {name for piece in pieces for name in piece.in_annotations} - used
+        # What one version imports for its annotations another may import for nothing.
+        self._in_annotations |= {name for piece in pieces for name in piece.in_annotations}
+        unused = self._in_annotations - used
         return tuple(_in_order(pieces, used, unused))
 
     def _piece(self, statement: ast.stmt, text: bytes, starts: list[int]) -> _Piece:
