@@ -101,6 +101,7 @@ def test_an_alias_of_types_is_no_part() -> None:
 def test_a_new_file_is_one_part_unless_nothing_is_in_it() -> None:
     assert hunks(b"x = 1\n", None) == ["the new file left out"]
     assert hunks(b'"""Nothing."""\n', None) == []
+    assert hunks(b"__title__ = 'shop'\n__author_email__ = 'info@example.org'\n", None) == []
     assert hunks(b"", None) == []
 
 
