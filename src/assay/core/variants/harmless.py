@@ -14,7 +14,8 @@ from assay.core.variants.source import Function, Module, Scope, dotted, first_li
 
 ABOUT = words(
     """
-    __all__ __version__ __version_info__ __author__ __author_email__ __email__ __maintainer_email__ __license__ __copyright__ __title__ __url__ __uri__
+    __author_email__ __maintainer_email__
+    __all__ __version__ __version_info__ __author__ __email__ __license__ __copyright__ __title__ __url__ __uri__
     __description__ __doc__ __docformat__ __slots__ __test__ __build__ __date__ __credits__ __maintainer__ __status__
     __summary__ __contact__ __revision__ __release__ __package__
     version version_info VERSION version_tuple __version_tuple__ __commit_id__ commit_id
