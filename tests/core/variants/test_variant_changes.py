@@ -91,6 +91,12 @@ def test_what_is_imported_for_annotations_alone_is_no_part() -> None:
     assert hunks(old.replace(b"return a", b"return New(a)"), old) == ["line 5 as before"]
 
 
+def test_what_every_class_is_anyway_is_no_part() -> None:
+    old = b"class Writer:\n    def write(self):\n        return 1\n"
+    assert hunks(old.replace(b"Writer:", b"Writer(object):"), old) == []
+    assert hunks(old.replace(b"Writer:", b"Writer(list):"), old) == ["line 1 as before"]
+
+
 def test_an_alias_of_types_is_no_part() -> None:
     old = b"from typing import Callable, Union\n\nWriter = Callable[[str], None]\n"
     assert hunks(old.replace(b"None", b"object"), old) == []

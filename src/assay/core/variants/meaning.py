@@ -206,7 +206,9 @@ class _Bare(ast.NodeTransformer):
     def _scope(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> ast.AST:
         before, self._in_class = self._in_class, isinstance(node, ast.ClassDef)
         node.decorator_list = [d for d in node.decorator_list if not (is_harmless_decorator(d) and _last(d) in ADVICE)]
-        if not isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.ClassDef):
+            node.bases = [base for base in node.bases if dotted(base) != "object"]
+        else:
             self._read(node.returns)
             node.returns = None
         self.generic_visit(node)
