@@ -213,6 +213,7 @@ def _hunks(old: bytes, new: bytes) -> Iterator[Hunk]:
 def _group(file: GoldFile) -> None:
     """Find which hunks can be taken back, alone or with neighbours, and which of these mean something."""
     meanings = Meanings()
+    meanings.of(file.base_text)
     own = meanings.of(file.module.text)
     found: dict[tuple[Hunk, ...], bool] = {}
     matters: set[Hunk] = set()
