@@ -63,6 +63,12 @@ class SandboxSpec:
     read_only_home: bool = False
     """The home is there, empty, and nothing can be written to it. An adapter that cannot do that raises
     SandboxError."""
+    image: str = ""
+    """A container image, by name or digest, that is there instead of the system's programs; its own variables are
+    below `env`. Empty for the system's. An adapter without images raises SandboxError."""
+    image_writable: bool = False
+    """Whether the image's own files may be changed, for the session; commands are root inside then, without any
+    capability. What they change outside of `mounts` is not read out."""
     label: str = ""
     """The run this belongs to; the reaper collects by it."""
 

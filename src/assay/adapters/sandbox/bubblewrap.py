@@ -144,6 +144,8 @@ class BubblewrapSandbox:
     @asynccontextmanager
     async def open(self, spec: SandboxSpec) -> AsyncIterator[Session]:
         """Open a session; see the port."""
+        if spec.image:
+            raise SandboxError("bubblewrap has no images", hint="use --sandbox docker or podman for this task")
         owner = sessions.owner_now(spec.label, tuple(str(group) for group in self._controllers()))
         try:
             folder = sessions.create(self._state, owner)
