@@ -14,6 +14,7 @@ are; and what all of them missed is found by its label and removed by the reaper
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import signal
 import socket
@@ -188,7 +189,6 @@ class ContainerSession(LayeredSession):
             done = await self._client.ask("container", "inspect", "--format", "{{.State.Pid}}", self.name)
             pid = done.stdout.strip()
             self._groups = groups_of(int(pid)) if pid.isdigit() and int(pid) > 0 else ()
-            self._groups = tuple(group for group in self._groups if str(self._groups) and group.parent != group)
         return self._groups
 
     async def exec(self, command: Command) -> ExecResult:
@@ -313,12 +313,20 @@ class ContainerSandbox:
     def __init__(self, state_dir: Path, *, variables: Mapping[str, str] | None = None) -> None:
         self._state = Path(state_dir).absolute()
         self._client = Client(self.name, dict(variables or {}))
-        self._label = f"{socket.gethostname()}:{self._state}"
+        # a digest, because filters split values at commas
+        self._label = hashlib.sha256(f"{socket.gethostname()}:{self._state}".encode()).hexdigest()[:32]
         self.images = Images(self._client, self._label)
+
+    def refuse(self, spec: SandboxSpec) -> None:
+        """Raise what forbids a session. Nesting is never granted and no ground to refuse: outside a user namespace of
+        its own, the capabilities for it would reach the machine. The command finds out and does without."""
+        if spec.image_writable and not spec.image:
+            raise SandboxError("only an image's own files can be made writable, not the system's")
 
     @asynccontextmanager
     async def open(self, spec: SandboxSpec) -> AsyncIterator[Session]:
         """Open a session; see the port."""
+        self.refuse(spec)
         uid = sandbox_uid() or os.geteuid()
         image = await (self.images.named(spec.image) if spec.image else self.images.frame(uid))
         system = () if spec.image else system_mounts()
@@ -407,8 +415,9 @@ class PodmanSandbox(ContainerSandbox):
     name = "podman"
     engine = Podman()
 
-    def __init__(self, state_dir: Path, *, variables: Mapping[str, str] | None = None) -> None:
-        super().__init__(state_dir, variables=variables)
+    def refuse(self, spec: SandboxSpec) -> None:
+        """Only root may mount what podman's containers show."""
+        super().refuse(spec)
         if os.geteuid() != 0:
             raise PrerequisiteError(
                 "podman sandboxes need root: an ordinary user's podman cannot mount overlays for them",

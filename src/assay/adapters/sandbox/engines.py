@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import io
+import resource
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ OPTIONS_BYTES = 3500
 """The kernel takes one page of options."""
 LINKS = Path("/var/tmp")
 """Where a session gets a short name when its own is too long for the kernel, or holds what separates options."""
+PODMAN_PROCESSES = 32768
+"""Podman takes this much at most for itself, and a container without privileges cannot get more."""
 PODMAN_LAUNCH = 'set -e; cd -- "$1"; mount -n -a -T fstab; cd /; shift; exec "$@"'
 
 
@@ -129,19 +132,17 @@ class Podman(Docker):
         for index, mount in enumerate(view.spec.mounts):
             more = () if mount.writable else (self.read_only,)
             words += ["--mount", row("type=bind", f"src={stage.place}/{index}", f"dst={mount.target}", *more)]
-        return [*words, *self.binds(view.binds), "--read-only-tmpfs=false"]
+        most = min(PODMAN_PROCESSES, resource.getrlimit(resource.RLIMIT_NPROC)[1] % (1 << 64))
+        return [*words, *self.binds(view.binds), "--read-only-tmpfs=false", "--ulimit", f"nproc={most}:{most}"]
 
     def empty(self, target: str) -> list[str]:
         """As of docker, in podman's words."""
         return ["--mount", row("type=tmpfs", f"dst={target}", "tmpfs-size=4096", "ro=true", "notmpcopyup")]
 
     def scratch(self, target: str, size: int, uid: int, *, read_only: bool, mode: str = "0755") -> list[str]:
-        """As of docker; podman gives it no owner, so everybody inside may write."""
-        del uid, mode
-        if ":" in target:
-            raise SandboxError(f"the home {target} cannot be one in a container: its name holds a colon", target=target)
-        access = "ro" if read_only else "rw"
-        return ["--tmpfs", f"{target}:{access},exec,nosuid,nodev,size={size},mode=1777,notmpcopyup"]
+        """As of docker, in podman's words: U is the user that commands have."""
+        words = super().scratch(target, size, uid, read_only=read_only, mode=mode)
+        return [word.replace(f"uid={uid},gid={uid}", "U" if uid else "notmpcopyup") for word in words]
 
     def program(self, folder: Path) -> tuple[str, ...]:
         """Podman, in a mount namespace in which the session's stage is mounted."""

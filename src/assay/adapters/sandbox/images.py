@@ -164,17 +164,17 @@ class Images:
         either way. Raises InputError for a folder that cannot be built, SandboxError with the last lines of a build
         that failed, and what the client raises.
         """
-        context = context.absolute()
         digest = await anyio.to_thread.run_sync(context_digest, context)
+        place = str(await anyio.Path(context).absolute())
         name = f"assay-task:{digest[:32]}"
         there = await self._client.ask("image", "inspect", "--format", "{{.Id}}", name)
         if there.exit_status == 0:
             return there.stdout.decode().strip()
-        labels = {KIND: "task", CONTEXT: str(context), STATE: self._state}
+        labels = {KIND: "task", CONTEXT: place, STATE: self._state}
         words = [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
         network = "default" if online else "none"
         done = await self._client.ask(
-            *("build", "--network", network, "--force-rm", "--tag", name, *words, "--", str(context)),
+            *("build", "--network", network, "--force-rm", "--tag", name, *words, "--", place),
             wall_seconds=BUILD_SECONDS,
         )
         if done.exit_status != 0:
