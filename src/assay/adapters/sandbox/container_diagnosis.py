@@ -26,14 +26,15 @@ async def findings(sandbox: Sandbox, client: Client) -> list[Finding]:
     except AssayError as error:
         return [Finding(name, False, error.message, INSTALL[name], required=False)]
     found = [Finding(name, True, version, required=False)]
-    found.append(await _engine(client))
+    found.append(await engine(client))
     if found[-1].ok:
         advice = f"`{name} info` says more; bubblewrap needs no engine"
         found.append(await attempt(f"a {name} container starts", sandbox, (), advice, required=False))
     return found
 
 
-async def _engine(client: Client) -> Finding:
+async def engine(client: Client) -> Finding:
+    """Whether an engine answers its client, and what it is; never raises."""
     name = client.name
     word = "docker daemon" if name == "docker" else "podman engine"
     try:
