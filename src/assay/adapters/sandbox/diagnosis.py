@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
+
 from assay.adapters.process import Program, run
 from assay.adapters.sandbox.staging import PATH
 from assay.errors import AssayError
@@ -75,14 +77,16 @@ async def attempt(
 ) -> Finding:
     """Open a session and run a command in it."""
     spec = SandboxSpec(mounts=mounts, limits=Limits(wall_seconds=TRY_SECONDS), label="doctor")
+    before = anyio.current_time()
     try:
         async with sandbox.open(spec) as session:
             result = await session.exec(Command(("true",)))
+            spent = anyio.current_time() - before
     except AssayError as error:
         return Finding(
             name, False, error.message, error.hint if error.hint and "doctor" not in error.hint else advice, required
         )
-    detail = f"in {result.usage.wall_seconds * 1000:.0f} ms" if result.ok else f"`true` ended with {result}"
+    detail = f"in {spent * 1000:.0f} ms" if result.ok else f"`true` ended with {result}"
     return Finding(name, result.ok, detail, advice, required)
 
 

@@ -172,7 +172,7 @@ class Images:
             return there.stdout.decode().strip()
         labels = {KIND: "task", CONTEXT: place, STATE: self._state}
         words = [part for key, value in labels.items() for part in ("--label", f"{key}={value}")]
-        network = "default" if online else "none"
+        network = "host" if online else "none"  # a daemon may have no bridge
         done = await self._client.ask(
             *("build", "--network", network, "--force-rm", "--tag", name, *words, "--", place),
             wall_seconds=BUILD_SECONDS,
