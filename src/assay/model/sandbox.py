@@ -56,7 +56,8 @@ class SandboxSpec:
     limits: Limits = field(default_factory=Limits)
     nesting: bool = False
     """Whether the command may make mount and process namespaces of its own, out of what the sandbox shows. It keeps
-    two capabilities for that, which reach no further than the sandbox's own user namespace."""
+    two capabilities for that, which reach no further than the sandbox's own user namespace. An adapter that has no such
+    namespace does not grant it; the command then fails to make its own."""
     uid: int | None = None
     """The user and group that commands have inside, above 0; None for the adapter's own. An adapter that cannot give
     another one raises SandboxError."""
