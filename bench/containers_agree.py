@@ -108,7 +108,7 @@ async def _compare(path: Path, tools: Toolbox, other: ContainerSandbox, sums: Su
 
 async def _stand(task: Task, tools: Toolbox) -> Stand:
     """A task laid out to be run; without twins, which verdicts need and this comparison does not."""
-    base = await judging._base(task, tools)
+    base = await judging.base_of(task, tools)
     base_layer = await tools.layers.put(base)
     name = task.assay.source.origin if task.assay.source.kind == "pypi" else ""
     built = await tools.environments.rebuild(task.assay.environment, base, base_layer, name=name)
