@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tomllib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,17 +17,15 @@ import anyio
 from assay.adapters.clock import SystemClock
 from assay.adapters.environment.interpreters import Interpreters
 from assay.adapters.environment.uv import Index, UvEnvironments
-from assay.adapters.exchange.rows import read_raw
+from assay.adapters.exchange.predictions import names_of, read_predictions
 from assay.adapters.exclusions import read_rows
-from assay.adapters.format.harbor import CONFIG, HarborFormat
+from assay.adapters.format.harbor import HarborFormat
 from assay.adapters.patch.git import GitPatchWriter
 from assay.adapters.registry import Registry
 from assay.adapters.source.downloads import Connection
 from assay.adapters.store.database import open_store
 from assay.adapters.store.layers import LayerStore
 from assay.adapters.store.project import STATE, init_project, read_settings
-from assay.core.exchange.swebench_predictions import read_prediction
-from assay.core.exchange.swebench_tasks import TABLE
 from assay.core.exclusion import Exclusions
 from assay.core.funnel import lines_of, origins_of
 from assay.core.hashing import task_digest
@@ -40,7 +37,7 @@ from assay.model.event import Note, OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.ledger import Decision
 from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
-from assay.model.prediction import Graded, GradeOptions, Prediction
+from assay.model.prediction import Graded, GradeOptions
 from assay.model.project import ProjectSettings
 from assay.model.sandbox import Limits
 from assay.model.summary import (
@@ -315,32 +312,15 @@ async def verify(options: VerifyOptions, project_dir: Path | None, on_event: OnE
 
 async def grade(options: GradeOptions, project_dir: Path | None, on_event: OnEvent) -> list[Graded]:
     """See `assay.cli.interface.App`."""
-    predictions: list[Prediction] = []
-    problems: list[Graded] = []
-    for raw in await anyio.to_thread.run_sync(list, read_raw(options.predictions)):
-        try:
-            if raw.problem:
-                raise InputError(f"{raw.where}: {raw.problem}")
-            predictions.append(read_prediction(raw.value, raw.where, raw.key))
-        except InputError as error:
-            problems.append(Graded(raw.key, "", problem=error))
-            on_event(problems[-1])
-    names = {name: path for path in options.tasks for name in _names_of(path)}
+    predictions, problems = await anyio.to_thread.run_sync(read_predictions, options.predictions)
+    for problem in problems:
+        on_event(problem)
+    names = {name: path for path in options.tasks for name in names_of(path)}
     state = project_dir / STATE if project_dir else load_settings().cache
     unsafe, folder = options.i_know_it_is_unsafe, options.tasks[0].parent if options.tasks else state
     async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         graded = await grade_predictions(predictions, names, tools, on_event, jobs=options.jobs, fresh=options.fresh)
     return [*graded, *problems]
-
-
-def _names_of(path: Path) -> tuple[str, ...]:
-    """What predictions may call a task: its folder's name, and the row that it was made of."""
-    try:
-        table = tomllib.loads((path / CONFIG).read_text()).get("metadata", {}).get(TABLE, {})
-        name = table.get("instance_id")
-    except (OSError, ValueError, AttributeError):
-        name = None
-    return (path.name, name) if isinstance(name, str) else (path.name,)
 
 
 async def attack(options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:

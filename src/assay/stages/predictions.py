@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 import anyio
@@ -17,12 +17,13 @@ from pydantic import ValidationError
 from assay import __version__
 from assay.core.exchange.swebench_predictions import EMPTY
 from assay.core.hashing import json_digest, task_digest
-from assay.errors import AssayError, InfrastructureError, InputError, PrerequisiteError
+from assay.errors import AssayError, InfrastructureError, InputError, TaskDefinitionError
 from assay.model.event import OnEvent, Stage
 from assay.model.prediction import Graded, Prediction
 from assay.model.task import Task
 from assay.model.verdict import Verdict
 from assay.stages.judging import WEAVING, failed
+from assay.stages.scripted import Try, judge_script
 from assay.stages.toolbox import Toolbox
 from assay.stages.verify import judge_prepared, prepare_on_record
 
@@ -84,9 +85,12 @@ class _Run:
                 yield number, Graded(self.name, prediction.model, prediction.patch, known, recalled=bool(known.seed))
             else:
                 open_ones.append((number, prediction))
-        if open_ones:
+        try:
             async for number, verdict, prediction in self._judged(task, digest, open_ones):
                 yield number, Graded(self.name, prediction.model, prediction.patch, verdict)
+        except TaskDefinitionError as error:  # of this task, and told before any of its predictions was judged
+            for number, prediction in open_ones:
+                yield number, Graded(self.name, prediction.model, prediction.patch, problem=error)
 
     async def _task(self) -> Task:
         if self.path is None:
@@ -111,24 +115,33 @@ class _Run:
     async def _judged(
         self, task: Task, digest: str, wanted: Sequence[tuple[int, Prediction]]
     ) -> AsyncIterator[tuple[int, Verdict, Prediction]]:
-        fault: InfrastructureError | None = None
-        try:
-            prepared = await prepare_on_record(task, self.tools, self.emit)
-        except PrerequisiteError:
-            raise
-        except InfrastructureError as error:
-            fault = error
+        if not wanted:
+            return
+        judge = await self._judge(task, digest)
         for number, prediction in wanted:
-            name = prediction.model or NOBODY
-            if fault is not None:
-                yield number, failed(task.slug, digest, name, prediction.patch, fault), prediction
-                continue
-            self.emit(Stage(subject=task.slug, stage=f"grade {name}"))
-            verdict = await judge_prepared(prepared, name, prediction.patch, self.tools)
+            self.emit(Stage(subject=task.slug, stage=f"grade {prediction.model or NOBODY}"))
+            verdict = await judge(prediction.model or NOBODY, prediction.patch)
             if verdict.failure is None:
                 facts = verdict.model_dump(mode="json")
                 await anyio.to_thread.run_sync(self.tools.store.remember, MEMORY, _key(digest, prediction), facts)
             yield number, verdict, prediction
+
+    async def _judge(self, task: Task, digest: str) -> Callable[[str, bytes], Awaitable[Verdict]]:
+        """The task's judge, made once; where it cannot be made, one that says so of every change. Raises
+        TaskDefinitionError, PrerequisiteError.
+        """
+        if task.is_scripted:
+            return lambda name, patch: judge_script(task, Try(name, patch), self.tools)
+        try:
+            prepared = await prepare_on_record(task, self.tools, self.emit)
+        except InfrastructureError as error:
+            fault = error
+
+            async def unable(name: str, patch: bytes) -> Verdict:
+                return failed(task.slug, digest, name, patch, fault)
+
+            return unable
+        return lambda name, patch: judge_prepared(prepared, name, patch, self.tools)
 
 
 def _key(digest: str, prediction: Prediction) -> str:
