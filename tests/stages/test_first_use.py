@@ -53,7 +53,7 @@ diff --git a/test_slug.py b/test_slug.py
 @@ -1,1 +1,2 @@
 +import pytest
  from slug import slug
-@@ -4,2 +5,17 @@
+@@ -4,2 +5,16 @@
  def test_old():
      assert slug('a') == 'a'
 +

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +30,7 @@ IDS = st.lists(
 @st.composite
 def rows(draw: st.DrawFn) -> dict[str, Any]:
     """Rows of any family, with columns that nobody knows."""
-    form = draw(st.sampled_from([list, json.dumps, repr]))
+    form: Callable[[list[str]], Any] = draw(st.sampled_from([list, json.dumps, repr]))
     row = {
         "repo": "acme/slug",
         "instance_id": "acme__slug-1",

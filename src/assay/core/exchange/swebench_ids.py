@@ -87,7 +87,7 @@ def resolve(published: Sequence[str], reported: Iterable[str]) -> dict[str, tupl
         by_plain[plain(name)].append(name)
         by_stem[name.partition("[")[0]].append(name)
         by_function[name.rpartition("::")[2] if "[" not in name else _function(name)].append(name)
-    found = {}
+    found: dict[str, tuple[str, ...]] = {}
     for test_id in published:
         if test_id in exact:
             found[test_id] = (test_id,)
