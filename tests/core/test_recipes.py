@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from assay.core.recipes import GRACE, builders_until, choose, exempt, infer, plugins, requirement_files, versions
+from assay.core.recipes import (
+    FAR,
+    GRACE,
+    builders_until,
+    choose,
+    cutoffs,
+    exempt,
+    infer,
+    plugins,
+    requirement_files,
+    versions,
+)
 from assay.core.requirements import Declared
 from assay.errors import Rejection
 from assay.model.environment import Interpreter
@@ -91,3 +102,9 @@ def test_pytest_may_be_newer_than_the_change_only_where_it_must() -> None:
     assert builders_until("3.7", old).year == 2019
     assert builders_until("3.12", old).year == 2023
     assert builders_until("3.7", THEN) == THEN
+
+
+def test_what_builds_the_project_alone_may_be_new_with_what_it_needs() -> None:
+    assert "packaging" not in cutoffs("3.8", THEN)
+    assert cutoffs("3.11", THEN)["packaging"] < FAR
+    assert cutoffs("3.11", THEN, alone=True)["packaging"] == cutoffs("3.8", THEN, alone=True)["packaging"] == FAR

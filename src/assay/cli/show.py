@@ -79,7 +79,7 @@ def _print_task(view: TaskView, everything: bool) -> None:
         ("source", f"{source.kind}:{source.origin}  {source.base_revision} → {source.gold_revision}"),
         ("date", f"{source.gold_date:%Y-%m-%d}" if source.gold_date else "unknown"),
         ("licence", source.licence or "unknown"),
-        ("python", meta.environment.python),
+        ("python", meta.environment.python or "not known before the first `assay verify`"),
         ("digest", view.digest[:16]),
         ("written by", f"prompt: {meta.provenance.instruction}; tests: {meta.provenance.tests}"),
     ]
