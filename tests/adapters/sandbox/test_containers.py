@@ -16,6 +16,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from assay.adapters.files import sandbox_uid
 from assay.adapters.sandbox.containers import ContainerSandbox, DockerSandbox, PodmanSandbox
 from assay.app import load_settings
 from assay.errors import InputError, PrerequisiteError, SandboxError
@@ -137,6 +138,30 @@ def test_a_hostile_command_can_neither_end_its_script_nor_lie_about_its_end(tmp_
 def test_a_folder_that_is_not_there_is_no_fault_of_the_command(tmp_path: Path) -> None:
     with pytest.raises(SandboxError, match="/no/such/place"):
         run_in(DockerSandbox(tmp_path, variables=VARIABLES), Command(("true",)), workdir="/no/such/place")
+
+
+@pytest.mark.docker
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_another_user_over_several_layers_leaves_a_layer_of_the_usual_one(tmp_path: Path) -> None:
+    layers = []
+    for name in ("top", "middle", "bottom"):
+        (tmp_path / name / "in").mkdir(parents=True)
+        (tmp_path / name / "in" / name).write_text(name)
+        (tmp_path / name / "same").write_text(name)
+        layers.append(tmp_path / name)
+    spec = SandboxSpec(mounts=(Mount("/repo", tuple(layers), writable=True),), workdir="/repo", uid=54321)
+
+    async def go() -> tuple[bytes, dict[str, bool]]:
+        async with DockerSandbox(tmp_path / "state", variables=VARIABLES).open(spec) as session:
+            done = await session.exec(shell("cat same in/*; echo more >>in/bottom; rm in/middle; echo n >new"))
+            changed = {change.path: change.new is not None for change in await session.changes("/repo")}
+            await session.freeze("/repo", tmp_path / "frozen")
+        return done.stdout + done.stderr, changed
+
+    said, changed = anyio.run(go)
+    assert said == b"topbottommiddletop"
+    assert changed == {"in/bottom": True, "in/middle": False, "new": True}
+    assert {path.lstat().st_uid for path in (tmp_path / "frozen").rglob("*")} == {sandbox_uid()}
 
 
 @pytest.mark.docker
