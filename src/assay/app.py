@@ -33,6 +33,7 @@ from assay.errors import AssayError, InputError, PrerequisiteError
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun, AuditSettings
 from assay.model.event import Note, OnEvent
+from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.ledger import Decision
 from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
 from assay.model.project import ProjectSettings
@@ -47,13 +48,16 @@ from assay.model.summary import (
 )
 from assay.model.verdict import Verdict
 from assay.ports.agent import Agent
+from assay.ports.exchange import Exporter, Importer
 from assay.ports.framework import Framework
 from assay.ports.sandbox import Finding, Sandbox
 from assay.ports.source import Query, Source
 from assay.ports.store import Store
 from assay.ports.writer import Writer
+from assay.stages import importing
 from assay.stages.attack import attack_task, chosen
 from assay.stages.audit.audit import AuditWish, audit_task
+from assay.stages.exporting import export_tasks
 from assay.stages.mine import MineSettings
 from assay.stages.mine import mine as mine_stage
 from assay.stages.prove import ProofSettings
@@ -65,7 +69,7 @@ CANDIDATES_PER_TASK = 8
 MIN_CANDIDATES = 20
 """Without --max-candidates, so many candidates are looked at for each task wanted, and never fewer than this."""
 
-__all__ = ["attack", "audit", "diagnose", "init_project", "mine", "show", "status", "verify"]
+__all__ = ["attack", "audit", "diagnose", "export", "import_tasks", "init_project", "mine", "show", "status", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,6 +307,21 @@ async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEve
         HarborFormat().add_to_bank(options.task, patch, right=right)
     async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         return await audit_task(options.task, tools, on_event, wish)
+
+
+async def import_tasks(options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
+    """See `assay.cli.interface.App`."""
+    importer: Importer = Registry().load("importer", options.format)()
+    folder = project_dir / read_settings(project_dir).tasks
+    return await importing.import_tasks(importer, options, HarborFormat(), folder, on_event)
+
+
+async def export(options: ExportOptions, project_dir: Path | None, on_event: OnEvent) -> list[Converted]:
+    """See `assay.cli.interface.App`."""
+    exporter: Exporter = Registry().load("exporter", options.format)()
+    state = project_dir / STATE if project_dir else load_settings().cache
+    async with _toolbox(state, options.out, "bubblewrap", unsafe=False) as tools:
+        return await export_tasks(exporter, options, tools, on_event)
 
 
 async def _read_patch(path: Path) -> bytes:

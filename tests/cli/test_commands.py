@@ -25,11 +25,12 @@ from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskVi
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
 from assay.testing import audits
+from assay.testing.exchange import Conversions
 
 NAMES = [name for name, _ in COMMANDS]
 
 
-class FakeApp:
+class FakeApp(Conversions):
     """Gives what it was told to give."""
 
     def __init__(self, error: BaseException | None = None, failed: int = 0, resolved: bool | None = True) -> None:

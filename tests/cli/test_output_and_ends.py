@@ -23,6 +23,7 @@ from assay.model.summary import CandidateView, FunnelLine, MineSummary, StatusRe
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
 from assay.testing import audits
+from assay.testing.exchange import Conversions
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 NAMES = [name for name, _ in COMMANDS]
@@ -32,7 +33,7 @@ REJECTED = Decision(
 )
 
 
-class FakeApp:
+class FakeApp(Conversions):
     """Answers at once; `error` and `failed` say what goes wrong."""
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ def test_every_module_says_why_it_exists() -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("group", ["sandboxes", "sources", "frameworks", "agents", "formats"])
+@pytest.mark.parametrize("group", ["sandboxes", "sources", "frameworks", "agents", "formats", "importers", "exporters"])
 def test_entry_points_load(group: str) -> None:
     points = entry_points(group=f"assay.{group}")
     assert points

@@ -1,6 +1,6 @@
 """Adapters by name: the one door for ours and for everybody else's.
 
-A distribution offers an adapter as an entry point in one of five groups. Nothing is imported until it is asked
+A distribution offers an adapter as an entry point in one of seven groups. Nothing is imported until it is asked
 for. A name that two distributions claim is an error that names both, because which of two sandboxes runs other
 people's code is not for the import path to decide.
 """
@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from assay.errors import InputError, PrerequisiteError
 
-Kind = Literal["sandbox", "source", "framework", "agent", "format"]
+Kind = Literal["sandbox", "source", "framework", "agent", "format", "importer", "exporter"]
 
 GROUPS: dict[Kind, str] = {
     "sandbox": "assay.sandboxes",
@@ -21,6 +21,8 @@ GROUPS: dict[Kind, str] = {
     "framework": "assay.frameworks",
     "agent": "assay.agents",
     "format": "assay.formats",
+    "importer": "assay.importers",
+    "exporter": "assay.exporters",
 }
 
 OURS = "swe-assay"

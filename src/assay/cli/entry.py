@@ -24,7 +24,8 @@ class LazyGroup(click.Group):
         """The command, imported now; None when there is no such command."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        return cast("click.Command", importlib.import_module(f"assay.cli.{cmd_name}").command)
+        module = overview.MODULES.get(cmd_name, cmd_name)
+        return cast("click.Command", importlib.import_module(f"assay.cli.{module}").command)
 
     def get_help(self, ctx: click.Context) -> str:
         """The same page as without click."""

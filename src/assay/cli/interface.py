@@ -8,6 +8,7 @@ from typing import Protocol
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun
 from assay.model.event import OnEvent
+from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
 from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
 from assay.model.verdict import Verdict
@@ -34,6 +35,17 @@ class App(Protocol):
 
         Raises InputError for a task, an attack or a patch that cannot be read.
         """
+        ...
+
+    async def import_tasks(self, options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
+        """Read tasks of another format into the project; `Converted` is told as each is done.
+
+        Raises InputError for an unknown format, and for a path that holds another one.
+        """
+        ...
+
+    async def export(self, options: ExportOptions, project_dir: Path | None, on_event: OnEvent) -> list[Converted]:
+        """Write tasks in another format; `Converted` is told as each is done. Raises InputError as import does."""
         ...
 
     def init_project(self, folder: Path) -> Path:

@@ -15,11 +15,16 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("verify", "Prove tasks again from scratch, or judge an agent or a patch."),
     ("audit", "Say what is wrong with tasks' verifiers, how sure that is, and what to do."),
     ("attack", "Try scripted non-fixes on tasks: none may be accepted."),
+    ("import", "Take in tasks of other formats, and say what could not be carried."),
+    ("export", "Write tasks and trials in the formats that harnesses and trainers read."),
     ("show", "Show a task or a candidate: prompt, tests, evidence, cost."),
     ("status", "Show the funnel and what each verified task cost."),
     ("doctor", "Say what this machine allows, and how to fix what it does not."),
 )
-"""Name (also the module's, below `assay.cli`) and what it does, in the order of a first visit."""
+"""Name and what it does, in the order of a first visit."""
+
+MODULES = {"import": "importing", "export": "exporting"}
+"""Below `assay.cli`, where a command's name is no name for a module, or no good one."""
 
 EXIT_CODES: tuple[tuple[str, str], ...] = (
     ("0", "done"),

@@ -24,6 +24,9 @@ AGENT_SECONDS = 1800.0
 EXPECTED, SELECTION = "tests/expected.json", "tests/selection.txt"
 
 
+UNPACK = "ADD base.tar.gz /tmp/tree/\nRUN cp -a /tmp/tree/base/. /repo/ && rm -rf /tmp/tree"
+
+
 def compose(  # noqa: PLR0913  a task has that many parts, each of its own type
     *,
     slug: str,
@@ -141,8 +144,10 @@ def _lines(lines: Sequence[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode("utf-8", "surrogateescape")
 
 
-def dockerfile(source: SourceInfo, recipe: Recipe) -> str:
-    """How a container gets the same base and the same packages. Needs the network while it builds."""
+def dockerfile(source: SourceInfo, recipe: Recipe, *, packed: bool = False) -> str:
+    """How a container gets the same base and the same packages. Needs the network while it builds: for the packages,
+    and for the base unless it is `packed` beside the file.
+    """
     install = {
         "editable": "pip install --no-deps -e .",
         "plain": "pip install --no-deps .",
@@ -163,7 +168,7 @@ ENV {environment}
 WORKDIR /repo
 COPY requirements.txt /tmp/requirements.txt
 RUN pip install --no-cache-dir --no-deps -r /tmp/requirements.txt && rm /tmp/requirements.txt
-{_fetch(source)}
+{UNPACK if packed else _fetch(source)}
 RUN {install}
 RUN rm -rf .git && git init -q . \\
  && git -c user.name=assay -c user.email=assay@localhost add -A \\

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from assay.model.attack import AttackResult
 from assay.model.audit import CheckResult
+from assay.model.exchange import Converted
 from assay.model.ledger import Decision
 
 
@@ -75,7 +76,7 @@ class Log:
     text: str
 
 
-Event = Stage | Decided | Attacked | Checked | Count | Note | Log
+Event = Stage | Decided | Attacked | Checked | Converted | Count | Note | Log
 
 OnEvent = Callable[[Event], None]
 """Called on the event loop's thread; must return quickly."""

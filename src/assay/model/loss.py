@@ -1,39 +1,16 @@
-"""What a conversion could not carry. Every import and export tells its losses; silence means that nothing was lost."""
+"""A loss: what a conversion between formats could not carry. Where none is told, nothing was lost."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Generic, TypeVar
-
-from assay.errors import InputError
 from assay.model.base import Frozen
-
-T = TypeVar("T")
 
 
 class Loss(Frozen):
-    """One thing that is not in what came out."""
+    """One field of one thing that did not come along."""
 
     subject: str
-    """The task, trial or file that it belonged to."""
+    """A task's slug, or what the other format calls the thing."""
     field: str
-    """Where it stood in the subject: `steps[3].metrics.logprobs`; empty for the subject as a whole."""
+    """In the words of the format that it was read from, with dots between levels."""
     reason: str
-    """Why it could not come along, as a clause: `chat messages have no place for token ids`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Carried(Generic[T]):
-    """A converted value, and what is missing from it."""
-
-    value: T
-    losses: tuple[Loss, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """An item of a batch that could not be read at all; the rest of the batch goes on."""
-
-    subject: str
-    error: InputError
-    """Its context names file, key, found and expected."""
+    """Why, in words for people."""

@@ -25,6 +25,9 @@ GOLD_PATCH = "solution/gold.patch"
 WORKSPACE = "environment/workspace/"
 """Below it lies the base of a puzzle, which has no origin to fetch it from."""
 
+BASE_ARCHIVE = "environment/base.tar.gz"
+"""The base of any other task, where the folder shall not need its origin."""
+
 PUZZLE = "puzzle"
 """The source kind of a challenge that stands alone."""
 

@@ -8,7 +8,7 @@ from typing import Protocol
 from assay.model.bank import Bank
 from assay.model.evidence import Evidence
 from assay.model.task import Task
-from assay.model.tree import FileChange
+from assay.model.tree import FileChange, Tree
 
 
 class TaskFormat(Protocol):
@@ -28,6 +28,10 @@ class TaskFormat(Protocol):
         """What would differ in the folder at `path` if it held this task; nothing is written. Evidence is left out.
         Raises TaskDefinitionError.
         """
+        ...
+
+    def base(self, task: Task) -> Tree | None:
+        """The base that the folder itself brings; None when it has to be fetched. Raises TaskDefinitionError."""
         ...
 
     def read_evidence(self, path: Path, stage: str) -> Evidence | None:

@@ -91,7 +91,7 @@ async def prepare(task: Task, tools: Toolbox, *, fresh_twins: bool = False) -> P
 
     Raises InfrastructureError, PrerequisiteError, or TaskDefinitionError when the base is not what the task says.
     """
-    base = await _base(task, tools)
+    base = await base_of(task, tools)
     base_layer = await tools.layers.put(base)
     source = task.assay.source
     name = source.origin if source.kind == "pypi" else ""
@@ -143,9 +143,12 @@ def _guard(stand: Stand) -> Callable[[str], str]:
     return why
 
 
-async def _base(task: Task, tools: Toolbox) -> Tree:
+async def base_of(task: Task, tools: Toolbox) -> Tree:
+    """A task's base from its source. Raises ProviderError, and TaskDefinitionError when it is not the one."""
     source = task.assay.source
-    base = task.workspace if source.kind == PUZZLE else await tools.source(source.kind).base(source)
+    base = await anyio.to_thread.run_sync(tools.tasks.base, task)
+    if base is None:
+        base = await tools.source(source.kind).base(source)
     if source.kind == PUZZLE and not base:
         raise TaskDefinitionError(
             f"{task.slug}: {WORKSPACE}: found nothing, expected the files that a candidate starts from",

@@ -1,1 +1,1 @@
-"""Files of other people's formats: read item by item, written whole or not at all."""
+"""Formats of others: importers and exporters, found by name."""

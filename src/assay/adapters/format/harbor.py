@@ -15,11 +15,12 @@ from pydantic import ValidationError
 from assay.adapters.format import bank
 from assay.adapters.format.folder import broken, read_bytes, read_tree, replace_file, replace_folder
 from assay.adapters.format.tables import check_tables
-from assay.errors import TaskDefinitionError
+from assay.adapters.source.archive import read_archive
+from assay.errors import Rejection, TaskDefinitionError
 from assay.model.bank import Bank
 from assay.model.evidence import Evidence
-from assay.model.task import FORMAT, GOLD_PATCH, AssayMetadata, Task
-from assay.model.tree import FileChange, FileState, changes_between, is_safe_path
+from assay.model.task import BASE_ARCHIVE, FORMAT, GOLD_PATCH, PUZZLE, AssayMetadata, Task
+from assay.model.tree import FileChange, FileState, Tree, changes_between, is_safe_path
 
 CONFIG = "task.toml"
 INSTRUCTION = "instruction.md"
@@ -69,6 +70,18 @@ class HarborFormat:
         if _read_config(root) == task.config:
             new[CONFIG] = now[CONFIG]
         return changes_between(now, new)
+
+    def base(self, task: Task) -> Tree | None:
+        """What a puzzle starts from, or a base that was packed."""
+        if task.assay.source.kind == PUZZLE:
+            return task.workspace
+        state = task.files.get(BASE_ARCHIVE)
+        if state is None:
+            return None
+        try:
+            return read_archive(state.data, BASE_ARCHIVE)
+        except Rejection as error:
+            raise broken(BASE_ARCHIVE, "", error.message, "the base as `assay export` packs it") from error
 
     def read_evidence(self, path: Path, stage: str) -> Evidence | None:
         """Evidence of a stage, or None. Raises TaskDefinitionError when it is broken."""

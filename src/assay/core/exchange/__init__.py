@@ -1,1 +1,1 @@
-"""Other people's formats as pure functions: values in, values and losses out. Files are read and written elsewhere."""
+"""From one format to another, as pure functions that say what they cannot carry."""

@@ -13,7 +13,8 @@ from copy import deepcopy
 from typing import Any
 
 from assay.core.exchange.reading import shown, validated, wrong
-from assay.model.loss import Carried, Loss
+from assay.model.carried import Carried
+from assay.model.loss import Loss
 from assay.model.trajectory import Trajectory
 
 VERSION = "ATIF-v1.8"

@@ -19,6 +19,9 @@ IMAGE_TYPES = {"jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "g
 OBSERVED = ("returncode", "raw_output")
 """Keys of `extra` that only what came back from a command has."""
 KNOWN = {"role", "content", "tool_calls", "tool_call_id", "extra", "reasoning_content", "type", "call_id", "output"}
+CALL_KEYS = {"id", "type", "function", "index"}
+"""Of a call; the index only counts them."""
+FUNCTION_KEYS = {"name", "arguments"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +143,12 @@ def _take_calls(
         function = one.get("function") if isinstance(one, dict) else None
         if not isinstance(function, dict) or not isinstance(function.get("name"), str):
             raise wrong(file, f"{place}.function", shown(function), "a function with its name and arguments")
-        calls.append(_call(one.get("id"), function["name"], function.get("arguments"), place, left_out))
+        call = _call(one.get("id"), function["name"], function.get("arguments"), place, left_out)
+        rest = {k: v for k, v in one.items() if k not in CALL_KEYS and v is not None}
+        rest |= {k: v for k, v in function.items() if k not in FUNCTION_KEYS and v is not None}
+        if rest:
+            call["extra"] = {**call.get("extra", {}), **rest}
+        calls.append(call)
     if calls:
         fields["tool_calls"] = calls
         same = [{"command": c["arguments"].get("command"), "tool_call_id": c["tool_call_id"]} for c in calls]

@@ -11,7 +11,8 @@ from typing import Any
 
 from assay.core.exchange.mini_messages import Turn, observation_of, turn_of
 from assay.core.exchange.reading import shown, validated, wrong
-from assay.model.loss import Carried, Loss
+from assay.model.carried import Carried
+from assay.model.loss import Loss
 from assay.model.trajectory import Trajectory
 from assay.model.trial import Trial
 

@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from assay.errors import InputError
-from assay.model.loss import Carried, Loss
+from assay.model.carried import Carried
+from assay.model.loss import Loss
 
 M = TypeVar("M", bound=BaseModel)
 SHOWN = 60

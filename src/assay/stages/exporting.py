@@ -1,0 +1,46 @@
+"""Tasks of ours in the formats of others, with what those have no place for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import anyio
+
+from assay.errors import AssayError
+from assay.model.event import OnEvent
+from assay.model.exchange import Converted, ExportOptions
+from assay.model.task import Task
+from assay.model.tree import Tree
+from assay.ports.exchange import Exporter
+from assay.stages.judging import base_of
+from assay.stages.toolbox import Toolbox
+
+
+async def export_tasks(exporter: Exporter, options: ExportOptions, tools: Toolbox, emit: OnEvent) -> list[Converted]:
+    """Write the tasks; a folder that cannot be read is told and passed over. Raises InputError when `out` holds
+    something else.
+    """
+    done: list[Converted] = []
+    tasks: list[Task] = []
+    for path in options.what:
+        read = await anyio.to_thread.run_sync(_read, tools, path)
+        if isinstance(read, Converted):
+            done.append(read)
+            emit(read)
+        else:
+            tasks.append(read)
+
+    async def base(task: Task) -> Tree:
+        return await base_of(task, tools)
+
+    async for written in exporter.write(tasks, options.out, base if options.self_contained else None):
+        done.append(written)
+        emit(written)
+    return done
+
+
+def _read(tools: Toolbox, path: Path) -> Task | Converted:
+    try:
+        return tools.tasks.read(path)
+    except AssayError as error:
+        return Converted(path.name, problem=error)
