@@ -1,7 +1,7 @@
 """Trials and trajectories from files, one by one: a broken one is told with its place, and the next one is read.
 
-Files come from strangers: no links are followed, nothing is read that is larger than a trajectory can be, and nothing of
-what is read is run.
+Files come from strangers: no links are followed, nothing is read that is larger than a trajectory can be, and nothing
+of what is read is run.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read_trials(path: Path) -> Iterator[TrialReading]:
             if len(line) > MAX_LINE_BYTES:
                 yield TrialReading(place, problem=_too_large(place, f"more than {MAX_LINE_BYTES} bytes"))
                 while line and not line.endswith(b"\n"):
-                    line = file.readline(MAX_LINE_BYTES)  # noqa: PLW2901  the rest of the line that is too long
+                    line = file.readline(MAX_LINE_BYTES)
             elif line.strip():
                 yield _reading(line, place)
 
