@@ -176,8 +176,8 @@ class _Speaker:
                 yield {"role": "tool", "tool_call_id": call.tool_call_id, "name": call.function_name, **content}
         for number, result in free:
             order.append(number)
-            if self.step.source == "system":
-                self.told.lose(f"{self.place}.observation", "what came back to the system is said by the user")
+            where = f"{self.place}.observation.results[{number}].source_call_id"
+            self.told.lose(where, "what came back from no call looks like a user's message")
             yield {"role": "user", **self._result(number, result)}
         if order != sorted(order):
             self.told.lose(f"{self.place}.observation.results", "put into the order of the calls")
