@@ -22,7 +22,7 @@ check: setup ## format, lint, types, import contract, fast tests
 	@$(RUN)/ruff check -q .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports --no-logo 2>/dev/null || $(RUN)/lint-imports
-	@$(RUN)/python -m pytest -q -m "not sandbox and not network and not slow"
+	@$(RUN)/python -m pytest -q -m "not sandbox and not docker and not network and not slow"
 
 fix: setup ## format and mend what lint can mend
 	@$(RUN)/ruff check -q --fix .

@@ -43,6 +43,7 @@ from assay.stages.verify import verify_task
 from bench.defects import DEFECTS, told
 from bench.project import quiet
 from bench.soil import Planting, Soil, relisted
+from bench.witness import witnesses
 
 RUNS = 5
 CHECK_SECONDS = 600.0
@@ -194,14 +195,32 @@ class Field:
             why = why if copy is None else await self.unverified(copy, planting)
             if why or copy is None:
                 continue
+            witness = await self.witness(soil, copy) if planting.weaker else ""
+            if witness is None:
+                why = f"no defect, nothing wrong gets past: {planting.note}"
+                continue
             audit = await self.audit(copy, self._tools(planting), defect.checks)
             before = await self.before(folder, defect.checks) if not planting.marks else None
             marked = {name: (planting.note, planting.marks), **planting.also}
             return [
-                {"defect": what, "verified": True, "note": note, **told(audit, before, marks)}
+                {"defect": what, "verified": True, "note": note, "witness": witness, **told(audit, before, marks)}
                 for what, (note, marks) in marked.items()
             ]
         return [{"defect": name, "verified": False, "found": False, "why": why}]
+
+    async def witness(self, soil: Soil, copy: Path) -> str | None:
+        """A wrong change that the untouched tests reject and the copy's accept; None when none is known."""
+        made = witnesses(soil)
+        weak = await stand_of(await anyio.to_thread.run_sync(self.tools.tasks.read, copy), self.tools)
+        strong = await stand_of(soil.task, self.tools)
+        changed = {
+            path: soil.gold.get(path) for path in {*soil.base, *soil.gold} if soil.base.get(path) != soil.gold.get(path)
+        }
+        for witness in made:
+            layer = await self.tools.layers.put({**changed, witness.path: witness.state})
+            if await _accepts(weak, layer) and not await _accepts(strong, layer):
+                return witness.what
+        return None
 
     async def prepared(self, folder: Path) -> Ready:
         """The untouched task, prepared once."""
@@ -306,6 +325,16 @@ async def stand_of(task: Task, tools: Toolbox) -> Stand:
     inside = framework.inside(task.hidden_tests)
     hidden_layer = await tools.layers.put(inside) if inside else None
     return Stand(task, built.environment, base, base_layer, inside, hidden_layer, tools.runner(framework))
+
+
+async def _accepts(stand: Stand, layer: Path) -> bool:
+    """Whether every counted test of a task passes over a layer, in one cold run."""
+    task = stand.task
+    selection = Selection(files=task.assay.test_files, hidden=task.hidden_tests)
+    layers = stack(stand.environment, stand.base_layer, layer, stand.hidden_layer)
+    run = await stand.runner.test(stand.environment, layers, selection, task.assay.limits)
+    counted = (*task.assay.fail_to_pass, *task.assay.pass_to_pass)
+    return all(outcome_of(run.report, test_id).status is Status.PASSED for test_id in counted)
 
 
 async def _complaint(copy: Path, tools: Toolbox) -> str:

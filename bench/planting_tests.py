@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -27,8 +28,16 @@ SOME_WORDS = 2
 
 def asserts(function: ast.AST) -> list[ast.stmt]:
     """The assertions of a function, in its order."""
+    raising = {id(inner) for node in ast.walk(function) if _wants_exception(node) for inner in ast.walk(node)}
     found = [node for node in ast.walk(function) if isinstance(node, ast.stmt) and _is_assertion(node)]
+    found = [node for node in found if id(node) not in raising]
     return sorted(found, key=lambda node: (node.lineno, node.col_offset))
+
+
+def _wants_exception(node: ast.AST) -> bool:
+    """Whether what is in a block is there to raise: `with pytest.raises(...)`."""
+    calls = [item.context_expr for item in node.items] if isinstance(node, ast.With) else []
+    return any(isinstance(call, ast.Call) and "raises" in ast.unparse(call.func).casefold() for call in calls)
 
 
 def _is_assertion(node: ast.stmt) -> bool:
@@ -38,13 +47,36 @@ def _is_assertion(node: ast.stmt) -> bool:
     return isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr.startswith("assert")
 
 
+def _says_nothing(node: ast.stmt, function: ast.AST) -> bool:
+    """Whether an assertion holds for every program: it compares names that are bound to constants alone. To delete it
+    is no defect.
+    """
+    wanted = node.test if isinstance(node, ast.Assert) else node
+    if any(isinstance(part, ast.Call | ast.Attribute | ast.Subscript) for part in ast.walk(wanted)):
+        return False
+    used = {part.id for part in ast.walk(wanted) if isinstance(part, ast.Name)}
+    plain: set[str] = set()
+    bound: Counter[str] = Counter()
+    for part in ast.walk(function):
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Constant):
+            plain |= {target.id for target in part.targets if isinstance(target, ast.Name)}
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            bound[part.id] += 1
+    return bool(used) and all(name in plain and bound[name] == 1 for name in used)
+
+
 def lost_assertion(soil: Soil) -> Iterator[Planting]:
     """All assertions of the tests at stake but one, which keeps the task a task."""
-    every = [(case, node) for case in soil.cases() for node in asserts(case.function)]
+    every = [
+        (case, node)
+        for case in soil.cases()
+        for node in asserts(case.function)
+        if not _says_nothing(node, case.function)
+    ]
     for kept in dict.fromkeys((0, len(every) - 1)) if len(every) > 1 else ():
         dropped = [pair for index, pair in enumerate(every) if index != kept]
         task = with_tests(soil.task, _files(soil, dropped, lambda node: "pass"))
-        yield Planting(task, f"{len(dropped)} of {len(every)} assertions deleted", settle=True)
+        yield Planting(task, f"{len(dropped)} of {len(every)} assertions deleted", settle=True, weaker=True)
 
 
 def wide_comparison(soil: Soil) -> Iterator[Planting]:
@@ -57,7 +89,7 @@ def wide_comparison(soil: Soil) -> Iterator[Planting]:
             if chosen:
                 files = _files(soil, chosen, partial(_widened, wider=wider))
                 note = f"{len(chosen)} of {len(every)} comparisons widened to `{wider}`"
-                yield Planting(with_tests(soil.task, files), note, settle=True)
+                yield Planting(with_tests(soil.task, files), note, settle=True, weaker=True)
 
 
 def _sides(node: ast.stmt) -> tuple[ast.expr, ast.expr] | None:
@@ -81,7 +113,8 @@ def _widened(node: ast.stmt, wider: str) -> str:
     sides = _sides(node)
     if sides is None:
         raise ValueError("no comparison")
-    return "assert " + wider.format(left=ast.unparse(sides[0]), right=ast.unparse(sides[1]))
+    left, right = sorted(sides, key=lambda side: isinstance(side, ast.Constant))  # what is computed is looked at
+    return "assert " + wider.format(left=ast.unparse(left), right=ast.unparse(right))
 
 
 def _files(soil: Soil, nodes: Sequence[tuple[Case, ast.stmt]], write: Callable[[ast.stmt], str]) -> dict[str, bytes]:

@@ -19,6 +19,9 @@ from assay.adapters.files import give_to_sandbox
 from assay.adapters.process import Program
 from assay.adapters.process import run as run_program
 from assay.adapters.sandbox.bubblewrap import BubblewrapSandbox
+from assay.adapters.sandbox.client import Client
+from assay.adapters.sandbox.container_diagnosis import engine as container_engine
+from assay.adapters.sandbox.containers import DockerSandbox
 from assay.model.sandbox import Command, Mount, SandboxSpec
 from bench.timing import Row
 
@@ -87,6 +90,17 @@ async def _measure() -> dict[str, list[float]]:
                 times["fork+exec"].append(await _timed(bare))
                 times["command in an open session"].append(await _timed(command))
                 times["session and command"].append(await _timed(whole))
+        if (await container_engine(Client("docker"))).ok:
+            container = DockerSandbox(folder / "containers")
+
+            async def contained() -> None:
+                async with container.open(spec) as session:
+                    await session.exec(Command(("true",)))
+
+            await contained()
+            times["docker: session and command"] = [await _timed(contained) for _ in range(DOCKER_ROUNDS)]
+            async with container.open(spec) as session:
+                times["docker: command in an open session"] = [await _timed(command) for _ in range(DOCKER_ROUNDS)]
         if await _docker_image(folder):
             times["docker run"] = [await _timed(docker) for _ in range(DOCKER_ROUNDS)]
             await run_program(Program(("docker", "rmi", IMAGE), env=ENV))

@@ -64,6 +64,8 @@ class Planting:
     """Files of the reference change that are otherwise than before."""
     settle: bool = False
     """Whether tests may have become pass-to-pass."""
+    weaker: bool = False
+    """Whether tests were made weaker: then something wrong must get past them that did not before."""
     environment: Mapping[str, FileState] = field(default_factory=dict)
     """Files that lie in the environment besides."""
     also: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)

@@ -88,6 +88,15 @@ class Settings:
     model_url: str
     model_key: str
     fetch_environment: Mapping[str, str]
+    engine_environment: Mapping[str, str]
+    """How the clients of container engines find theirs."""
+
+
+ENGINES = ("docker", "podman")
+ENGINE_VARIABLES = (
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_BUILDKIT"),
+    *("CONTAINER_HOST", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "XDG_RUNTIME_DIR", "HOME"),
+)
 
 
 def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
@@ -112,6 +121,7 @@ def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
         model_url=env.get("ASSAY_MODEL_URL", "https://api.openai.com/v1"),
         model_key=env.get("ASSAY_MODEL_KEY") or env.get("OPENAI_API_KEY", ""),
         fetch_environment={name: env[name] for name in kept if env.get(name)},
+        engine_environment={name: env[name] for name in ENGINE_VARIABLES if env.get(name)},
     )
 
 
@@ -124,9 +134,12 @@ def _uv() -> Path:
         raise PrerequisiteError("uv is not installed beside assay", hint="type: pip install uv") from error
 
 
-def _sandbox(registry: Registry, name: str, state: Path, *, unsafe: bool) -> Sandbox:
+def _sandbox(registry: Registry, name: str, state: Path, settings: Settings, *, unsafe: bool) -> Sandbox:
     make = registry.load("sandbox", name)
-    sandbox: Sandbox = make(state / "sandboxes", i_know=unsafe) if name == "none" else make(state / "sandboxes")
+    more: dict[str, object] = {"i_know": unsafe} if name == "none" else {}
+    if name in ENGINES:
+        more["variables"] = settings.engine_environment
+    sandbox: Sandbox = make(state / "sandboxes", **more)
     return sandbox
 
 
@@ -140,7 +153,7 @@ async def _toolbox(
     run_id = store.begin_run(sys.argv[1:], clock.now())
     code = 1
     try:
-        sandbox = _sandbox(registry, sandbox_name, state, unsafe=unsafe)
+        sandbox = _sandbox(registry, sandbox_name, state, settings, unsafe=unsafe)
         await sandbox.reap(store.live_runs())
         interpreters = Interpreters(
             home=settings.home,
@@ -428,7 +441,9 @@ def workbench(
 async def diagnose() -> list[Finding]:
     """See `assay.cli.interface.App`."""
     settings, registry = load_settings(), Registry()
-    findings = await _sandbox(registry, "bubblewrap", settings.cache, unsafe=False).diagnose()
+    findings: list[Finding] = []
+    for name in ("bubblewrap", *ENGINES):
+        findings += await _sandbox(registry, name, settings.cache, settings, unsafe=False).diagnose()
     interpreters = await Interpreters(
         home=settings.home, path=settings.path, pyenv_root=settings.pyenv_root, uv_folder=settings.uv_pythons
     ).find()

@@ -38,7 +38,7 @@ async def test_what_is_broken_is_passed_over(tmp_path: Path, theirs: Path) -> No
     elsewhere = tmp_path / "elsewhere"
     broken, *good = await imported(tmp_path, elsewhere, theirs)
     assert broken.startswith(f"{elsewhere}: {elsewhere}: found no task.toml")
-    assert good[0].startswith("broken: instruction.md: found No such file")
+    assert good[0].startswith("broken: broken: instruction.md: found No such file")
     assert good[1:] == ["one: in", "two: in"]
     assert sorted(place.name for place in (tmp_path / "tasks").iterdir()) == ["one", "two"]
     assert HarborFormat().read(tmp_path / "tasks" / "one") == HarborFormat().read(theirs / "one")

@@ -46,13 +46,13 @@ WALL = "wall"
 class Pipe:
     """One pipe out of a program, drained by the event loop and bounded."""
 
-    def __init__(self, limit_bytes: int, on_event: Callable[[], None]) -> None:
+    def __init__(self, limit_bytes: int, on_event: Callable[[], None], place: Path | None = None) -> None:
         self.data = bytearray()
         self.truncated = False
         self.closed = False
         self._limit_bytes = limit_bytes
         self._on_event = on_event
-        self.read_fd, self.write_fd = os.pipe()
+        self.read_fd, self.write_fd = os.pipe() if place is None else _both_ends(place)
         os.set_blocking(self.read_fd, False)
 
     def started(self) -> None:
@@ -90,6 +90,16 @@ class Pipe:
                 asyncio.get_running_loop().remove_reader(self.read_fd)
             os.close(self.read_fd)
             self._on_event()
+
+
+def _both_ends(place: Path) -> tuple[int, int]:
+    """A named pipe, opened for reading and writing, so that neither waits for the other."""
+    read_fd = os.open(place, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        return read_fd, os.open(place, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        os.close(read_fd)
+        raise
 
 
 class _Feeder:
@@ -145,6 +155,9 @@ class Program:
     """Names of further pipes out of the program."""
     channel: bool = False
     """Whether to add the pipe `channel`, with its number in ASSAY_CHANNEL_FD."""
+    places: Mapping[str, Path] = field(default_factory=dict)
+    """Named pipes that take the place of pipes of that name, for writers that are no children of the program's. The
+    program holds their writing ends too, so that they end no sooner than it."""
     pass_fds: tuple[int, ...] = ()
     pipe_owner: int | None = None
     """User id that shall be able to open the pipes anew (through /proc/self/fd); needs root."""
@@ -196,7 +209,7 @@ class Running:
         self._feeder = _Feeder(program.stdin)
         try:
             for name in names:
-                self.pipes[name] = Pipe(program.output_bytes, self._notify)
+                self.pipes[name] = Pipe(program.output_bytes, self._notify, program.places.get(name))
             self.pid = self._start(program)
             self._pidfd = os.pidfd_open(self.pid)
             asyncio.get_running_loop().add_reader(self._pidfd, self._on_exit)

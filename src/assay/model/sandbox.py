@@ -56,13 +56,20 @@ class SandboxSpec:
     limits: Limits = field(default_factory=Limits)
     nesting: bool = False
     """Whether the command may make mount and process namespaces of its own, out of what the sandbox shows. It keeps
-    two capabilities for that, which reach no further than the sandbox's own user namespace."""
+    two capabilities for that, which reach no further than the sandbox's own user namespace. An adapter that has no such
+    namespace does not grant it; the command then fails to make its own."""
     uid: int | None = None
     """The user and group that commands have inside, above 0; None for the adapter's own. An adapter that cannot give
     another one raises SandboxError."""
     read_only_home: bool = False
     """The home is there, empty, and nothing can be written to it. An adapter that cannot do that raises
     SandboxError."""
+    image: str = ""
+    """A container image, by name or digest, that is there instead of the system's programs; its own variables are
+    below `env`. Empty for the system's. An adapter without images raises SandboxError."""
+    image_writable: bool = False
+    """Whether the image's own files may be changed, for the session; commands are root inside then, without any
+    capability. What they change outside of `mounts` is not read out."""
     label: str = ""
     """The run this belongs to; the reaper collects by it."""
 

@@ -32,6 +32,13 @@ PUZZLE = "puzzle"
 """The source kind of a challenge that stands alone."""
 
 
+SCRIPT = "script"
+"""Source kind and framework of a task whose own script gives the reward, in a container that its folder describes."""
+
+REWARD = "reward"
+"""What stands for the tests of such a task."""
+
+
 class Provenance(Lenient):
     """Who or what wrote the parts: `maintainers`, `assay <rule>`, a model's name, a person."""
 
@@ -89,6 +96,11 @@ class Task:
     assay: AssayMetadata
     instruction: str
     files: Tree
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether its own script gives the reward: there are no tests to be told apart, and no patch as reference."""
+        return self.assay.framework == SCRIPT
 
     @property
     def gold_patch(self) -> bytes:

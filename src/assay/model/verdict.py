@@ -74,9 +74,9 @@ class Verdict(Frozen):
     problems: tuple[str, ...] = ()
     tamper: tuple[str, ...] = ()
     """What shows that the candidate has tampered with the judge."""
-    oracle: Literal["", "in-process", "out-of-process"] = ""
+    oracle: Literal["", "in-process", "out-of-process", "script"] = ""
     """Where expected values are compared: beside the candidate's code, guarded by twins and seals, or out of its
-    reach. Empty when it did not come to that."""
+    reach; `script`: by the task's own script, which nothing guards. Empty when it did not come to that."""
     twins: TwinTally | None = None
     """None when the verifier has no twins."""
     dropped_paths: tuple[str, ...] = ()

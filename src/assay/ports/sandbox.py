@@ -22,7 +22,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from assay.model.sandbox import Command, ExecResult, SandboxSpec
 from assay.model.tree import FileChange
@@ -71,6 +71,19 @@ class Session(Protocol):
 
         Temp-then-rename: `destination` exists whole or not at all; if it exists already it stays as it is. The
         mount is at its layers' state afterwards.
+        """
+        ...
+
+
+@runtime_checkable
+class ImageBuilder(Protocol):
+    """A sandbox whose sessions can start from images of tasks."""
+
+    async def image_of(self, context: Path, *, online: bool = False) -> str:
+        """The image that the Dockerfile in this folder describes, built unless it is there; for `SandboxSpec.image`.
+
+        Only with `online` may its steps use the network. Raises EnvironmentBuildError with the last lines of the
+        step that failed, PrerequisiteError without a daemon, and SandboxError.
         """
         ...
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from assay import __version__
 from assay.core.admission import Admission
+from assay.core.hashing import task_digest
 from assay.model.environment import Environment
 from assay.model.evidence import Evidence
 from assay.model.report import TestReport
@@ -72,6 +73,23 @@ def proof_evidence(
             "fail_to_pass": [{"id": i, "base_message": messages.get(i, "")} for i in task.assay.fail_to_pass],
             "quarantined": list(task.assay.quarantined),
             "twins": twins_summary(pool),
+            "proved": not complaints,
+            "complaints": list(complaints),
+        },
+    )
+
+
+def script_evidence(
+    task: Task, verdicts: Mapping[str, Sequence[Verdict]], complaints: Sequence[str], clock: Clock
+) -> Evidence:
+    """Evidence of stage `verify` for a task whose own script gives the reward."""
+    return _evidence(
+        task_digest(task),
+        clock,
+        {
+            "framework": task.assay.framework,
+            "verdicts": {agent: [verdict_summary(v) for v in of_agent] for agent, of_agent in verdicts.items()},
+            "guards": "none: the reward is what the task's own script writes beside the candidate's code",
             "proved": not complaints,
             "complaints": list(complaints),
         },

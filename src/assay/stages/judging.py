@@ -91,6 +91,11 @@ async def prepare(task: Task, tools: Toolbox, *, fresh_twins: bool = False) -> P
 
     Raises InfrastructureError, PrerequisiteError, or TaskDefinitionError when the base is not what the task says.
     """
+    if task.is_scripted:
+        raise TaskDefinitionError(
+            f"{task.slug}: its own script gives the reward, and there are no tests that could be looked at one by one",
+            hint="`assay verify` judges it; attacks and most checks need a list of tests",
+        )
     base = await base_of(task, tools)
     base_layer = await tools.layers.put(base)
     source = task.assay.source

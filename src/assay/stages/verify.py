@@ -22,6 +22,8 @@ from assay.model.verdict import Verdict
 from assay.ports.agent import Agent
 from assay.stages.evidence import proof_evidence
 from assay.stages.judging import Judged, Prepared, failed, judge_on_record, prepare
+from assay.stages.scripted import Try, judge_script
+from assay.stages.scripted import prove as prove_script
 from assay.stages.toolbox import Toolbox
 from assay.stages.twins import load as load_pool
 
@@ -37,6 +39,10 @@ class Verification:
 async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEvent) -> Verification:
     """Judge what one agent does with the task at `path`. Raises TaskDefinitionError, PrerequisiteError."""
     task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    if task.is_scripted:
+        patch = b"" if agent.name in ("oracle", "nop") else await agent.attempt(task)
+        emit(Stage(subject=task.slug, stage=f"verify {agent.name}"))
+        return Verification((await judge_script(task, Try(agent.name, patch), tools),))
     patch = await agent.attempt(task)
     try:
         prepared = await _prepare(task, tools, emit)
@@ -57,6 +63,11 @@ async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEve
 async def replay(path: Path, record: Verdict, tools: Toolbox, emit: OnEvent) -> Verification:
     """Reach a verdict again from its record. Raises InputError when task, patch or twins are not there any more."""
     task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    if task.is_scripted:
+        raise InputError(
+            f"{task.slug}: a verdict of a task's own script is not reached again: no lay-out is drawn for it",
+            hint=f"judge once more: assay verify {path} --agent {record.agent}",
+        )
     if task_digest(task) != record.task_digest:
         raise InputError(
             f"{task.slug} is not the task that was judged: its content has changed",
@@ -94,6 +105,9 @@ def _differences(record: Verdict, verdict: Verdict) -> tuple[str, ...]:
 async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> Verification:
     """Prove the task at `path` with `runs` runs of each side. Raises TaskDefinitionError, PrerequisiteError."""
     task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    if task.is_scripted:
+        verdicts, against = await prove_script(path, task, runs, tools, emit)
+        return Verification(tuple(verdicts), tuple(against))
     oracle, nop = tools.agent("oracle"), tools.agent("nop")
     patches = {agent.name: await agent.attempt(task) for agent in (oracle, nop)}
     try:

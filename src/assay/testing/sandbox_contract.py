@@ -88,11 +88,14 @@ def built_in(name: str) -> tuple[Callable[[Path], Sandbox], Mapping[str, str]]:
     """An adapter of ours by name, with its known failures."""
     from assay.adapters.sandbox import unsafe
     from assay.adapters.sandbox.bubblewrap import BubblewrapSandbox
+    from assay.adapters.sandbox.containers import DockerSandbox, PodmanSandbox
     from assay.testing import sandbox as fake
 
     table: dict[str, tuple[Callable[[Path], Sandbox], Mapping[str, str]]] = {
         "bubblewrap": (BubblewrapSandbox, {}),
         "bubblewrap-without-groups": (lambda state: BubblewrapSandbox(state, control_groups=False), {}),
+        "docker": (DockerSandbox, {}),
+        "podman": (PodmanSandbox, {}),
         "none": (lambda state: unsafe.UnsafeSandbox(state, i_know=True), unsafe.KNOWN_FAILURES),
         "fake": (lambda _: fake.FakeSandbox(), fake.KNOWN_FAILURES),
     }

@@ -89,7 +89,7 @@ def trajectory(number: int) -> Trajectory:
         {"command": "ls"} if number % 2 else {"command": ["ls", 1], "deep": {"a": None, "b": 1.5}}
     )
     call = {"tool_call_id": "c1", "function_name": "bash", "arguments": arguments}
-    steps = [
+    steps: list[dict[str, Any]] = [
         {"source": "system", "message": "You are a programmer."},
         {"source": "user", "message": "Fix it, caf\u00e9."},
         {

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from pyarrow import parquet
 
 from assay.adapters.exchange import rows as rows_module
 from assay.adapters.exchange import trials as trials_module
@@ -108,7 +108,7 @@ def test_a_data_set_is_laid_out_in_shards(tmp_path: Path, monkeypatch: pytest.Mo
     assert f"data/kto/train-00000-of-{count:05d}.parquet" in found
     assert "losses.jsonl" in found
     assert [(c.name, c.row_count) for c in written.configs] == [("kto", 6), ("dpo", 3)]
-    table = parquet.read_table(tmp_path / f"set/data/kto/train-00000-of-{count:05d}.parquet")
+    table = import_module("pyarrow.parquet").read_table(tmp_path / f"set/data/kto/train-00000-of-{count:05d}.parquet")
     assert json.loads(table.column("prompt")[0].as_py()[0]) == {"role": "user", "content": "Fix it."}
     lost = [json.loads(line) for line in (tmp_path / "set/losses.jsonl").read_text().splitlines()]
     assert {"subject": "t", "field": "licence", "reason": "nobody knows the licence of the task's code"} in lost

@@ -120,6 +120,14 @@ def test_lines_and_answers_are_told_by_test(tmp_path: Path) -> None:
 
 
 @pytest.mark.sandbox
+def test_lines_that_run_when_a_conftest_is_loaded_are_told(tmp_path: Path) -> None:
+    files = {**FILES, "conftest.py": "from halves import half\nANSWER = half(-4)\n"}
+    (run,) = warm(tmp_path, job("lines", watching="lines", watched=("halves.py",)), files=files).runs
+    assert run.lines[""]["halves.py"] >= {1, 2, 3}
+    assert run.lines["test_halves.py::test_half"]["halves.py"] == {1, 2, 4}
+
+
+@pytest.mark.sandbox
 def test_modules_of_the_repository_are_never_loaded_beforehand(tmp_path: Path) -> None:
     wrong = SOURCE.replace("n // 2", "n // 3")
     found = warm(tmp_path, job("wrong", wrong), modules=("halves", "json"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from assay.core.audit.ablation import ablation_result
@@ -50,6 +52,15 @@ def test_unnoticed_untested_and_unneeded_hunks_are_told_apart() -> None:
     assert [finding.line for finding in result.findings] == [2, 3, 1]
     assert result.findings[0].evidence[-1] == "run by t::one"
     assert all(finding.advice for finding in result.findings)
+
+
+def test_what_the_change_deletes_is_told_as_deleted() -> None:
+    gone = trial(1, "accepted")
+    gone = replace(gone, variant=replace(gone.variant, what="the deleted lines are back"))
+    (finding,) = ablation_result([gone], Sight(RAN, {gone.variant.key: False}), GOLD, SETTINGS).findings
+    assert finding.kind == "unneeded"
+    assert finding.what == "a.py:1 (f): the deleted lines are back: the tests compute the same with what was deleted"
+    assert finding.advice == "leave it there, or test that it is gone"
 
 
 def test_single_statements_are_shown_and_do_not_decide() -> None:

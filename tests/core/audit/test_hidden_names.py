@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -154,6 +156,23 @@ def test_how_something_new_is_called_counts_too() -> None:
     test = "from pkg import shorten\n\ndef test_it():\n    shorten('x', 1, mark='')\n"
     assert kinds(test, "Add `shorten`.") == [("hidden-parameter", "pkg.shorten(mark)")]
     assert kinds(test.replace("mark=", ""), "Add `shorten`.")[0][0] == "hidden-order"
+
+
+@pytest.mark.parametrize(
+    ("names", "count"), [("m1, m2", 0), ("a, b", 0), ("one, other", 1), ("n, s", 1), ("text, text2, depth", 1)]
+)
+def test_alike_parameters_have_no_order(names: str, count: int) -> None:
+    gold = {"pkg.py": FileState(BASE + f"\n\ndef same({names}):\n    return True\n".encode())}
+    test = f"from pkg import same\n\ndef test_it():\n    assert same({names.replace(', ', '_, ')}_)\n"
+    test = re.sub(r"\b\w+_\b", "1", test)
+    question = Question(
+        {"pkg.py": FileState(BASE)},
+        gold,
+        {"t/test_x.py": FileState(test.encode())},
+        "Add `same`.",
+        ("t/test_x.py::test_it",),
+    )
+    assert [f.kind for f in hidden_names(question)] == ["hidden-order"] * count
 
 
 def test_tests_that_are_not_there_are_unknown() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -46,6 +47,63 @@ def test_only_sentences_that_ask_for_something_are_read() -> None:
 def test_names_options_and_quoted_texts_can_be_checked() -> None:
     assert checkable('Say `a_b.c`, --dry-run, ValueError or "no more".') == {"a_b", "dry_run", "ValueError", "more"}
     assert checkable("Everything is quicker.") == frozenset()
+
+
+def test_a_link_is_no_code() -> None:
+    assert checkable("`Pull `_: Add edge case for `cut_all`.") == {"cut_all"}
+    assert checkable("``_: Keep `a_b`.") == {"a_b"}
+    assert checkable("See `Issue 12 <https://example.org/Some_Page>`__, please.") == frozenset()
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "See `cut_all` for details.",
+        "Merge branch 'feature/cut_all' into main",
+        "Public `smart_cut` is unchanged.",
+        "Like so: def my_hook(arg): return cut_all(arg)",
+    ],
+)
+def test_a_sentence_that_asks_for_nothing_is_none(sentence: str) -> None:
+    assert sentences(sentence) == ()
+
+
+def test_to_merge_may_be_asked_for() -> None:
+    assert sentences("Merge the parts in `cut_all`.") == ("Merge the parts in `cut_all`.",)
+
+
+def test_code_that_is_neither_name_nor_call_is_for_who_writes_the_change() -> None:
+    assert checkable("Guard it by `elif word.endswith('ss') and keep`.") == frozenset()
+    assert checkable("Call `cut_all(text)`; a hook that *returns* has *pad_to*.") == {"cut_all", "text", "pad_to"}
+
+
+def test_an_exception_that_went_wrong_is_not_to_be_tested() -> None:
+    assert checkable("Fix an `IndexError` for empty lists.") == frozenset()
+    assert checkable("Called what is not there, raising AttributeError.") == frozenset()
+    assert checkable("Empty lists raise `IndexError`.") == {"IndexError"}
+    assert checkable("Pass a `StopIteration` on from `run_all`.") == {"StopIteration", "run_all"}
+
+
+def test_a_test_that_the_base_has_asserts_nothing_new() -> None:
+    test = TEST + "\ndef test_glue():\n    assert pkg.glue(['xyz']) == 'xyz'\n"
+    asked = question(test, PROMPT, "test_cut", "test_glue")
+    base = {"t/test_x.py": FileState(test.replace("import pkg", "import pkg, re").encode())}
+    again = Question(base, asked.gold, asked.hidden, asked.prompt, asked.fail_to_pass)
+    assert [f.kind for f in requirements(asked)] == ["untested-sentence", "unasked-assertion"]
+    assert [f.kind for f in requirements(again)] == ["untested-sentence"]
+
+
+def test_the_name_of_a_test_file_says_what_it_is_about() -> None:
+    test = b"import pkg\n\ndef test_glue():\n    assert pkg.glue(['xyz']) == 'xyz'\n"
+    asked = question()
+    for name, count in (("t/test_x.py", 1), ("t/test_negative.py", 0)):
+        own = Question({}, asked.gold, {name: FileState(test)}, PROMPT, (f"{name}::test_glue",))
+        assert sum(f.kind == "unasked-assertion" for f in requirements(own)) == count
+
+
+def test_the_name_of_a_module_is_no_name_to_test() -> None:
+    asked = question(prompt="# Work on pkg\n\n- `pkg` cuts more.\n- Cut `cut`.\n")
+    assert [f.kind for f in requirements(asked)] == ["unasked-assertion"]
 
 
 def test_a_sentence_that_no_test_exercises_is_listed() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.variants.choice import chosen
+from assay.core.variants.choice import chosen, first_to_leave_out
 from assay.core.variants.diffs import MAX_LINES, diff_of
 from assay.core.variants.equivalence import distinct
 from assay.model.tree import FileState, Tree
@@ -39,6 +39,13 @@ def test_a_choice_is_spread_over_lines_and_kinds_the_changed_ones_first() -> Non
     two = chosen(pool, 2, None, "s")
     assert {v.line for v in two} == {1, 2}
     assert {v.kind for v in two} == {"a", "b"}
+
+
+def test_where_few_tests_look_is_left_out_first() -> None:
+    pool = [variant(line, "statement") for line in (1, 2, 3, 4)] + [variant(5, "hunk")]
+    lines = {"": {"a.py": {2}}, "t::one": {"a.py": {3, 4}}, "t::two": {"a.py": {3}}}
+    assert [v.line for v in first_to_leave_out(pool, lines)] == [5, 4, 3, 2, 1]
+    assert [v.line for v in first_to_leave_out(pool, {})] == [5, 1, 2, 3, 4]
 
 
 def edited(text: str) -> Variant:

@@ -65,9 +65,49 @@ def test_what_a_program_reads_is_one(before: bytes, after: bytes, what: list[str
     assert hunks(BASE.replace(before, after)) == what
 
 
+PARSER = b"""import argparse
+
+
+def parser():
+    made = argparse.ArgumentParser(description="Cuts")
+    made.add_argument("--limit", default=3, help="how much")
+    return made
+"""
+
+
+def test_help_is_no_part_and_what_an_option_does_is_one() -> None:
+    assert hunks(PARSER.replace(b"how much", b"how many"), PARSER) == []
+    assert hunks(PARSER.replace(b'"Cuts"', b'"Cuts " + NAME'), PARSER) == []
+    assert hunks(PARSER.replace(b', help="how much"', b""), PARSER) == []
+    assert hunks(PARSER.replace(b"default=3", b"default=4"), PARSER) == ["line 6 as before"]
+    assert hunks(PARSER.replace(b"made.add_argument", b"made.other"), PARSER) == ["line 6 as before"]
+    other = PARSER.replace(b"made.add_argument", b"made.other")
+    assert hunks(other.replace(b"how much", b"how many"), other) == ["line 6 as before"]
+
+
+def test_what_is_imported_for_annotations_alone_is_no_part() -> None:
+    old = b"from shop import Old, New\n\n\ndef f(a) -> Old:\n    return a\n"
+    assert hunks(old.replace(b"-> Old", b"-> New"), old) == []
+    assert hunks(old.replace(b"return a", b"return New(a)"), old) == ["line 5 as before"]
+
+
+def test_what_every_class_is_anyway_is_no_part() -> None:
+    old = b"class Writer:\n    def write(self):\n        return 1\n"
+    assert hunks(old.replace(b"Writer:", b"Writer(object):"), old) == []
+    assert hunks(old.replace(b"Writer:", b"Writer(list):"), old) == ["line 1 as before"]
+
+
+def test_an_alias_of_types_is_no_part() -> None:
+    old = b"from typing import Callable, Union\n\nWriter = Callable[[str], None]\n"
+    assert hunks(old.replace(b"None", b"object"), old) == []
+    assert hunks(old + b"Teardown = Union[int, str]\n", old) == []
+    assert hunks(old + b"TABLE = NAMES[1]\n", old) == ["line 4 left out"]
+
+
 def test_a_new_file_is_one_part_unless_nothing_is_in_it() -> None:
     assert hunks(b"x = 1\n", None) == ["the new file left out"]
     assert hunks(b'"""Nothing."""\n', None) == []
+    assert hunks(b"__title__ = 'shop'\n__author_email__ = 'info@example.org'\n", None) == []
     assert hunks(b"", None) == []
 
 

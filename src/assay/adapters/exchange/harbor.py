@@ -6,26 +6,32 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 import anyio
+import yaml
 
-from assay.adapters.format.harbor import CONFIG, HarborFormat
+from assay.adapters.format.folder import broken, read_tree
+from assay.adapters.format.harbor import CONFIG, INSTRUCTION, OWN_NAMES, HarborFormat, read_config, read_text
+from assay.adapters.format.tables import check_tables
+from assay.core.exchange.harbor_tasks import adopted, from_terminal_bench
 from assay.core.packing import self_contained
-from assay.errors import AssayError, InputError
+from assay.errors import AssayError, InputError, TaskDefinitionError
 from assay.model.exchange import Converted, Reading
 from assay.model.loss import Loss
 from assay.model.task import BASE_ARCHIVE, PUZZLE, Task
 from assay.ports.exchange import BaseOf
 
 DOCKERFILE = "environment/Dockerfile"
+LEGACY = "task.yaml"
+SHEETS = (CONFIG, LEGACY)
 
 
 class HarborImporter:
-    """Reads a task's folder, or a folder of them."""
+    """Reads a task's folder, or a folder of them; legacy Terminal-Bench folders (`task.yaml`) too."""
 
     name = "harbor"
 
     def read(self, path: Path, repositories: Path | None) -> Iterator[Reading]:
         """See `assay.ports.exchange.Importer`; `repositories` is not needed."""
-        folders = [path] if (path / CONFIG).exists() else _folders(path)
+        folders = [path] if any((path / name).exists() for name in SHEETS) else _folders(path)
         if not folders:
             raise InputError(
                 f"{path}: found no {CONFIG} in it or one level below, expected a Harbor task or a folder of them",
@@ -36,16 +42,41 @@ class HarborImporter:
 
 def _folders(path: Path) -> list[Path]:
     try:
-        return sorted(place.parent for place in path.glob(f"*/{CONFIG}"))
+        return sorted({place.parent for name in SHEETS for place in path.glob(f"*/{name}")})
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}", hint="give a folder that can be read") from error
 
 
 def _reading(folder: Path) -> Reading:
+    name = folder.resolve().name
     try:
-        return Reading(folder.name, HarborFormat().read(folder))
+        if not (folder / CONFIG).exists():
+            return _terminal_bench(folder, name)
+        config = read_config(folder)
+        if "assay" in (config.get("metadata") or {}):
+            return Reading(name, HarborFormat().read(folder))
+        check_tables(config)
+        instruction = read_text(folder / INSTRUCTION, INSTRUCTION)
+        return Reading(name, *adopted(name, config, instruction, read_tree(folder, OWN_NAMES)))
+    except TaskDefinitionError as error:
+        error.message = f"{name}: {error.message}"
+        return Reading(name, problem=error)
     except AssayError as error:
-        return Reading(folder.name, problem=error)
+        return Reading(name, problem=error)
+
+
+def _terminal_bench(folder: Path, name: str) -> Reading:
+    try:
+        sheet = yaml.safe_load(read_text(folder / LEGACY, LEGACY))
+    except (yaml.YAMLError, RecursionError) as error:
+        where = " ".join(str(error).split())
+        raise broken(LEGACY, "", where, "YAML") from error
+    if not isinstance(sheet, dict) or not isinstance(sheet.get("instruction"), str):
+        raise broken(LEGACY, "instruction", "no text", "what the agent is told")
+    config, instruction, files = from_terminal_bench(name, sheet, read_tree(folder, frozenset()))
+    task, losses = adopted(name, config, instruction, files)
+    parser = Loss(subject=name, field="parser_name", reason="the exit status of run-tests.sh decides")
+    return Reading(name, task, (*losses, parser))
 
 
 class HarborExporter:

@@ -19,7 +19,7 @@ from assay.adapters.source.archive import read_archive
 from assay.errors import Rejection, TaskDefinitionError
 from assay.model.bank import Bank
 from assay.model.evidence import Evidence
-from assay.model.task import BASE_ARCHIVE, FORMAT, GOLD_PATCH, PUZZLE, AssayMetadata, Task
+from assay.model.task import BASE_ARCHIVE, FORMAT, GOLD_PATCH, PUZZLE, SCRIPT, AssayMetadata, Task
 from assay.model.tree import FileChange, FileState, Tree, changes_between, is_safe_path
 
 CONFIG = "task.toml"
@@ -38,12 +38,12 @@ class HarborFormat:
         root = path.absolute()
         if root.is_symlink() or not root.is_dir():
             raise broken(root.name, "", "no folder", "a task folder")
-        config = _read_config(root)
+        config = read_config(root)
         check_tables(config)
         assay = _metadata(config)
-        instruction = _text(read_bytes(root / INSTRUCTION, INSTRUCTION)[0], INSTRUCTION)
+        instruction = read_text(root / INSTRUCTION, INSTRUCTION)
         files = read_tree(root, OWN_NAMES)
-        if GOLD_PATCH not in files:
+        if GOLD_PATCH not in files and assay.framework != SCRIPT:
             raise broken(GOLD_PATCH, "", "nothing", "the reference change as git's patch")
         return Task(root.name, config, assay, instruction, files)
 
@@ -54,7 +54,7 @@ class HarborFormat:
         target = folder / task.slug
         files = _rendered(task)
         if target.is_dir() and (target / CONFIG).exists():
-            _refuse_newer(_format_of(_read_config(target)))
+            _refuse_newer(_format_of(read_config(target)))
         replace_folder(target, files, EVIDENCE, CONFIG)
         return target
 
@@ -67,7 +67,7 @@ class HarborFormat:
         for name in (CONFIG, INSTRUCTION):
             now[name] = FileState(read_bytes(root / name, name)[0])
         new = _rendered(task)
-        if _read_config(root) == task.config:
+        if read_config(root) == task.config:
             new[CONFIG] = now[CONFIG]
         return changes_between(now, new)
 
@@ -142,15 +142,18 @@ def _evidence_name(stage: str) -> str:
     return f"{EVIDENCE}/{stage}.json"
 
 
-def _text(data: bytes, name: str) -> str:
+def read_text(path: Path, name: str) -> str:
+    """A file of a task as text; `name` is for messages. Raises TaskDefinitionError."""
+    data, _ = read_bytes(path, name)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise broken(name, "", f"byte {error.start} that is not UTF-8", "UTF-8 text") from error
 
 
-def _read_config(root: Path) -> dict[str, Any]:
-    text = _text(read_bytes(root / CONFIG, CONFIG)[0], CONFIG)
+def read_config(root: Path) -> dict[str, Any]:
+    """`task.toml` as it stands, unchecked. Raises TaskDefinitionError for what is no TOML."""
+    text = read_text(root / CONFIG, CONFIG)
     try:
         return tomllib.loads(text)
     except (ValueError, RecursionError) as error:
@@ -162,7 +165,7 @@ def _assay_table(config: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(table, dict):
         raise TaskDefinitionError(
             f"{CONFIG}, metadata.assay: found nothing, expected the table with assay's facts",
-            hint="This may be a Harbor task of another origin: `assay import harbor` will come for those.",
+            hint="This may be a Harbor task of another origin: type `assay import harbor FOLDER`.",
             file=CONFIG, key="metadata.assay", found="nothing", expected="a table",
         )  # fmt: skip
     return table

@@ -10,70 +10,43 @@ What can be told about limits when the machine grants no control groups: see `li
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar, TypeVarTuple, Unpack
 
 import anyio
 import anyio.to_thread
 
-from assay.adapters.files import give_to_sandbox, sandbox_uid
-from assay.adapters.process import Finished, Program, Running, output_of, run
-from assay.adapters.sandbox import host, overlay, sessions, staging
+from assay.adapters.files import sandbox_uid
+from assay.adapters.process import Finished, Program, Running, run
+from assay.adapters.sandbox import host, sessions, staging
 from assay.adapters.sandbox.groups import make_groups, remove_groups, usable_groups
+from assay.adapters.sandbox.layered import HOST_PATH, LayeredSession, by_depth, no_folder
 from assay.adapters.sandbox.limits import Watch, children_of
 from assay.adapters.sandbox.messages import is_full, parse_statuses, signal_of
 from assay.errors import DiskFullError, InfrastructureError, PrerequisiteError, SandboxError
-from assay.model.sandbox import MIB, Command, ExecResult, Mount, SandboxSpec, Usage
-from assay.model.tree import FileChange
+from assay.model.sandbox import MIB, Command, ExecResult, SandboxSpec, Usage
 from assay.ports.sandbox import Finding, Session
 
-Result = TypeVar("Result")
-Arguments = TypeVarTuple("Arguments")
-
-HOST_PATH = {"PATH": staging.PATH}
 ENDING_SECONDS = 5.0
 
 
-class BubblewrapSession:
-    """One open session; its own bytes are in `folder`."""
+class BubblewrapSession(LayeredSession):
+    """One open session."""
 
     def __init__(self, spec: SandboxSpec, folder: Path, groups: Sequence[Path]) -> None:
-        self._spec = spec
-        self._folder = folder
+        super().__init__(spec, folder)
         self._controllers = tuple(groups)
-        self._lock = anyio.Lock()
         self._count = 0
-        self._large: frozenset[tuple[int, int]] = frozenset()
         self._stage = staging.plan(spec, folder, host.hidden_places(spec), host.shared_folders())
 
     def prepare(self) -> None:
-        """Lay out the folder: links to the layers, empty uppers, a made-up `/etc`."""
-        (self._folder / "l").mkdir()
-        (self._folder / staging.EMPTY).mkdir(mode=0o755)
-        for kind in ("up", "wk"):
-            (self._folder / kind).mkdir(mode=0o755)
-        for index, mount in enumerate(self._spec.mounts):
-            for number, layer in enumerate(mount.layers):
-                if not layer.is_dir():
-                    raise SandboxError(f"the layer {layer} of {mount.target} is not there", target=mount.target)
-                (self._folder / "l" / f"{index}.{number}").symlink_to(layer.resolve())
-            if mount.writable:
-                self._fresh(index)
-        host.write_etc(self._folder / "etc", self._spec.network == "host")
+        """Lay out the folder, and write down what is to be mounted."""
+        super().prepare()
         (self._folder / "fstab").write_text(self._stage.fstab)
-
-    def _fresh(self, index: int) -> None:
-        for kind in ("up", "wk"):
-            place = self._folder / kind / str(index)
-            place.mkdir(mode=0o755)
-            place.chmod(0o755)
-            give_to_sandbox(place)
 
     async def exec(self, command: Command) -> ExecResult:
         """Run one command; see the port."""
@@ -86,7 +59,7 @@ class BubblewrapSession:
                 finished = await run(self._program(command, groups), on_tick=watch.tick, on_kill=_kill_inner)
                 return await self._result(finished, watch)
             except OSError as error:
-                raise _no_folder(self._folder, error) from error
+                raise no_folder(self._folder, error) from error
             except InfrastructureError as error:
                 if isinstance(error, SandboxError | DiskFullError):
                     raise
@@ -94,9 +67,6 @@ class BubblewrapSession:
             finally:
                 with anyio.CancelScope(shield=True):
                     await remove_groups(groups)
-
-    def _uppers(self) -> list[Path]:
-        return [self._folder / "up" / str(i) for i, mount in enumerate(self._spec.mounts) if mount.writable]
 
     def _program(self, command: Command, groups: Sequence[Path]) -> Program:
         limits = self._spec.limits
@@ -155,37 +125,6 @@ class BubblewrapSession:
             ),
         )
 
-    def _index(self, target: str) -> int:
-        for index, mount in enumerate(self._spec.mounts):
-            if mount.target == target and mount.writable:
-                return index
-        raise SandboxError(f"{target} is no writable mount of this session", target=target)
-
-    async def changes(self, target: str) -> tuple[FileChange, ...]:
-        """What was done below a writable mount; see the port."""
-        index = self._index(target)
-        bound = self._spec.limits.disk_mib * MIB
-        layers = self._spec.mounts[index].layers
-        async with self._lock:
-            return await _reading(target, overlay.changes, self._folder / "up" / str(index), layers, bound)
-
-    async def read(self, target: str, path: str, max_bytes: int) -> bytes | None:
-        """One file that the session wrote; see the port."""
-        upper = self._folder / "up" / str(self._index(target))
-        async with self._lock:
-            return await _reading(target, overlay.read_file, upper, path, max_bytes)
-
-    async def freeze(self, target: str, destination: Path) -> None:
-        """Make the session's bytes a layer; see the port."""
-        index = self._index(target)
-        async with self._lock:
-            upper = self._folder / "up" / str(index)
-            if not await anyio.to_thread.run_sync(overlay.freeze, upper, destination):
-                await _copy_layer(upper, destination)
-            await anyio.to_thread.run_sync(sessions.remove_tree, upper)
-            await anyio.to_thread.run_sync(sessions.remove_tree, self._folder / "wk" / str(index))
-            self._fresh(index)
-
 
 class BubblewrapSandbox:
     """Opens sessions below `state_dir`, which must be on the file system of the layers for `freeze` to be a rename."""
@@ -205,19 +144,20 @@ class BubblewrapSandbox:
     @asynccontextmanager
     async def open(self, spec: SandboxSpec) -> AsyncIterator[Session]:
         """Open a session; see the port."""
-        ordered = sorted(spec.mounts, key=_depth)
+        if spec.image:
+            raise SandboxError("bubblewrap has no images", hint="use --sandbox docker or podman for this task")
         owner = sessions.owner_now(spec.label, tuple(str(group) for group in self._controllers()))
         try:
             folder = sessions.create(self._state, owner)
         except OSError as error:
-            raise _no_folder(self._state, error) from error
+            raise no_folder(self._state, error) from error
         sessions.remember(folder)
         try:
-            session = BubblewrapSession(replace(spec, mounts=tuple(ordered)), folder, self._controllers())
+            session = BubblewrapSession(replace(spec, mounts=by_depth(spec.mounts)), folder, self._controllers())
             try:
                 session.prepare()
             except OSError as error:
-                raise _no_folder(folder, error) from error
+                raise no_folder(folder, error) from error
             yield session
         finally:
             with anyio.CancelScope(shield=True):
@@ -242,14 +182,6 @@ class BubblewrapSandbox:
         return await diagnosis.findings(self, self._controllers())
 
 
-async def _reading(target: str, function: Callable[[Unpack[Arguments]], Result], *arguments: *Arguments) -> Result:
-    """Call something that reads from outside; what the operating system refuses is a SandboxError."""
-    try:
-        return await anyio.to_thread.run_sync(function, *arguments)
-    except OSError as error:
-        raise SandboxError(f"cannot read what was done to {target}: {error.strerror}", target=target) from error
-
-
 def _broken(notes: str) -> Exception:
     """The error for a sandbox that did not come up, by its last words."""
     if "No space left on device" in notes:
@@ -257,29 +189,6 @@ def _broken(notes: str) -> Exception:
     if "bwrap" in notes and "not found" in notes:
         return PrerequisiteError("bubblewrap is not installed", hint="apt-get install bubblewrap", program="bwrap")
     return SandboxError(f"the sandbox broke: {notes[-500:] or 'no message'}", hint="run: assay doctor", tail=notes)
-
-
-def _depth(mount: Mount) -> int:
-    return len(Path(mount.target).parts)
-
-
-def _no_folder(place: Path, error: OSError) -> SandboxError | DiskFullError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFullError(f"no space left below {place}", hint="free some space, then run the same command again")
-    return SandboxError(f"cannot prepare a sandbox in {place}: {error.strerror}", hint="is the folder writable?")
-
-
-async def _copy_layer(upper: Path, destination: Path) -> None:
-    """Copy an upper layer to another file system: whiteouts, attributes and owners too, whole or not at all."""
-    making = destination.with_name(f".{destination.name}.{upper.parent.parent.name}")
-    try:
-        await output_of(
-            ["cp", "--archive", "--no-target-directory", str(upper), str(making)], env=HOST_PATH, wall_seconds=3600
-        )
-        await anyio.to_thread.run_sync(overlay.freeze, making, destination)
-    finally:
-        with anyio.CancelScope(shield=True):
-            await anyio.to_thread.run_sync(sessions.remove_tree, making)
 
 
 async def _kill_inner(running: Running) -> None:

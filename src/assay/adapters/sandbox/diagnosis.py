@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
+
 from assay.adapters.process import Program, run
 from assay.adapters.sandbox.staging import PATH
 from assay.errors import AssayError
@@ -21,11 +23,11 @@ async def findings(sandbox: Sandbox, groups: Sequence[Path]) -> list[Finding]:
     found += [await _program(name, "--version", "apt-get install util-linux") for name in ("unshare", "setpriv")]
     found.append(await _namespaces())
     found.append(
-        await _try("a sandbox starts", sandbox, (), "see the lines above; bubblewrap's own words say the rest")
+        await attempt("a sandbox starts", sandbox, (), "see the lines above; bubblewrap's own words say the rest")
     )
     writable = (Mount("/work", (Path("/usr/bin"),), writable=True),)
     advice = "overlays in user namespaces need Linux 5.11 or later; a container must not forbid mount"
-    found.append(await _try("overlays can be mounted", sandbox, writable, advice))
+    found.append(await attempt("overlays can be mounted", sandbox, writable, advice))
     found.append(_groups(groups))
     found.append(_clock())
     return found
@@ -70,15 +72,22 @@ def _setting(name: str) -> str | None:
         return None
 
 
-async def _try(name: str, sandbox: Sandbox, mounts: tuple[Mount, ...], advice: str) -> Finding:
+async def attempt(
+    name: str, sandbox: Sandbox, mounts: tuple[Mount, ...], advice: str, *, required: bool = True
+) -> Finding:
+    """Open a session and run a command in it."""
     spec = SandboxSpec(mounts=mounts, limits=Limits(wall_seconds=TRY_SECONDS), label="doctor")
+    before = anyio.current_time()
     try:
         async with sandbox.open(spec) as session:
             result = await session.exec(Command(("true",)))
+            spent = anyio.current_time() - before
     except AssayError as error:
-        return Finding(name, False, error.message, error.hint if error.hint and "doctor" not in error.hint else advice)
-    detail = f"in {result.usage.wall_seconds * 1000:.0f} ms" if result.ok else f"`true` ended with {result}"
-    return Finding(name, result.ok, detail, advice)
+        return Finding(
+            name, False, error.message, error.hint if error.hint and "doctor" not in error.hint else advice, required
+        )
+    detail = f"in {spent * 1000:.0f} ms" if result.ok else f"`true` ended with {result}"
+    return Finding(name, result.ok, detail, advice, required)
 
 
 def _clock() -> Finding:

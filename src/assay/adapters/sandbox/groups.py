@@ -33,11 +33,11 @@ class Readings:
     refused_processes: int = 0
 
 
-def _own_groups() -> dict[str, str]:
-    """This process's group by controller; version 2 under the empty name."""
+def _groups_by_controller(pid: int | str = "self") -> dict[str, str]:
+    """A process's group by controller; version 2 under the empty name."""
     found = {}
     with contextlib.suppress(OSError):
-        for line in Path("/proc/self/cgroup").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
             for name in controllers.split(","):
                 found[name] = path
@@ -77,7 +77,7 @@ def _can_make(parent: Path, needed: Sequence[str]) -> bool:
 
 def usable_groups() -> tuple[Path, ...]:
     """The groups below which commands get theirs; empty when this machine grants none that count."""
-    own = _own_groups()
+    own = _groups_by_controller()
     mounts = _mounts()
     for kind, _, root, mounted in mounts:
         if kind == "cgroup2" and "" in own:
@@ -95,6 +95,15 @@ def usable_groups() -> tuple[Path, ...]:
                     found.append(parent)
                 break
     return tuple(found) if len(found) == len(V1) or _covers(found) else ()
+
+
+def groups_of(pid: int) -> tuple[Path, ...]:
+    """The groups that count another process of this machine, to be read only; empty when they cannot be seen."""
+    theirs, found = _groups_by_controller(pid), []
+    for kind, options, root, mounted in _mounts():
+        names = {name for name in V1 if name in options} if kind == "cgroup" else {""}
+        found += [_place(theirs[name], root, mounted) for name in sorted(names & theirs.keys())]
+    return tuple(group for group in dict.fromkeys(found) if group.is_dir())
 
 
 def _covers(parents: Sequence[Path]) -> bool:

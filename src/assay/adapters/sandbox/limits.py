@@ -100,7 +100,7 @@ class Watch:
         large_before: frozenset[tuple[int, int]] = frozenset(),
     ) -> None:
         self._limits = limits
-        self._groups = tuple(groups)
+        self.groups = tuple(groups)
         self._uppers = tuple(uppers)
         self._next_weighing = time.monotonic()
         self._oom_before = 0 if groups else _host_oom_kills()
@@ -113,7 +113,7 @@ class Watch:
 
     async def tick(self, running: Running) -> Stop | None:
         """Look at a running command; the limit that it is over, if any."""
-        found = self._by_groups() if self._groups else self._by_survey(running)
+        found = self._by_groups() if self.groups else self._by_survey(running)
         if found is None and time.monotonic() >= self._next_weighing:
             began = time.monotonic()
             weight = await self._weigh()
@@ -131,15 +131,15 @@ class Watch:
         return weight
 
     def _by_groups(self) -> Stop | None:
-        readings = read_groups(self._groups)
-        self.cpu_seconds = readings.cpu_seconds
-        self.memory_peak_bytes = readings.memory_peak_bytes
+        readings = read_groups(self.groups)
+        self.cpu_seconds = self.cpu_seconds if readings.cpu_seconds is None else readings.cpu_seconds
+        self.memory_peak_bytes = readings.memory_peak_bytes or self.memory_peak_bytes
         if readings.oom_kills:
             self._blame_memory(readings)
             return "memory"
         if readings.refused_processes:
             return "processes"
-        return "cpu" if (readings.cpu_seconds or 0.0) >= self._limits.cpu_seconds else None
+        return "cpu" if (self.cpu_seconds or 0.0) >= self._limits.cpu_seconds else None
 
     def _blame_memory(self, readings: Readings) -> None:
         if not readings.at_memory_limit:
@@ -178,7 +178,7 @@ class Watch:
         Raises SandboxError when the machine, not our limit, ran out of memory.
         """
         weight = await self._weigh()
-        found = self._by_groups() if self._groups else None
+        found = self._by_groups() if self.groups else None
         if finished.stopped is not None:
             return cast(Stop, finished.stopped)
         if found is not None:
@@ -192,7 +192,7 @@ class Watch:
         if code != 0:
             self._blame_disk()
         killed = code in (None, 128 + signal.SIGKILL)
-        if killed and not self._groups and _host_oom_kills() > self._oom_before:
+        if killed and not self.groups and _host_oom_kills() > self._oom_before:
             raise SandboxError(
                 "the machine ran out of memory while a sandboxed process was killed",
                 hint="run fewer sandboxes at once, or on a machine with more memory",

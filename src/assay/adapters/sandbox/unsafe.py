@@ -226,6 +226,8 @@ class UnsafeSandbox:
         """Open a session; see the port."""
         if spec.uid is not None or spec.read_only_home:
             raise SandboxError(f"impossible without a sandbox: {NO_OTHER_USER}", hint="use bubblewrap")
+        if spec.image:
+            raise SandboxError("without a sandbox there are no images", hint="use --sandbox docker or podman")
         folder = sessions.create(self._state, sessions.owner_now(spec.label))
         sessions.remember(folder)
         try:

@@ -35,6 +35,13 @@ KINDS: dict[Survival, tuple[str, str, str]] = {
     ),
 }
 """The finding's kind, what is said, and what to do, by what was seen."""
+BACK: dict[Survival, str] = {
+    "unnoticed": "the tests compute something else with what was deleted, and none of them minds",
+    "uncovered": "no test runs the place",
+    "unseen": "no test notices that it is there",
+    "undistinguished": "the tests compute the same with what was deleted",
+}
+"""What is said of a part of the change that deletes something."""
 MAX_STATEMENTS = 10
 
 
@@ -92,4 +99,6 @@ def _inside(variant: Variant, hunks: Sequence[Variant]) -> bool:
 
 def _finding(survival: Survival, variant: Variant, gold: Tree, sight: Sight) -> Finding:
     kind, said, advice = KINDS[survival]
+    if variant.what.endswith(" back"):
+        said, advice = BACK[survival], "leave it there, or test that it is gone"
     return finding(variant, gold, sight, kind=kind, what=f"{place(variant)}: {variant.what}: {said}", advice=advice)

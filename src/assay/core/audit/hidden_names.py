@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import string
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -106,7 +107,7 @@ def _call_findings(item: InterfaceItem, usage: Usage, prompt: Said, code: Sequen
         whole = InterfaceItem(item.location, "parameter", item.signature, parameter)
         yield _name_finding(whole, parameter, code)
     given = ordered[: usage.positions.get(name, 0)]
-    if not unsaid and len(given) > 1 and not any(prompt.name(p) for p in given):
+    if not unsaid and _are_told_apart(given) and not any(prompt.name(p) for p in given):
         path, line, test = _place(name, code)
         yield Finding(
             kind="hidden-order",
@@ -118,6 +119,13 @@ def _call_findings(item: InterfaceItem, usage: Usage, prompt: Said, code: Sequen
             evidence=(test,),
             advice=f"add to the Interface section: {interface_line(item)}",
         )
+
+
+def _are_told_apart(parameters: Sequence[str]) -> bool:
+    """Whether the order of parameters can matter: not of `a` and `b`, nor of `first1` and `first2`."""
+    if "".join(parameters) in string.ascii_lowercase:
+        return False
+    return len({name.rstrip(string.digits) for name in parameters}) > 1
 
 
 def _parameters(signature: str) -> tuple[list[str], list[str]]:

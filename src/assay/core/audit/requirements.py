@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import ast
 import builtins
+import keyword
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from assay.core.audit.hidden_names import Question
 from assay.core.audit.reached import Piece, pieces
@@ -20,29 +22,45 @@ from assay.core.prompts import COMMON
 from assay.core.prose import SENTENCE
 from assay.core.syntax import Function, parse
 from assay.model.audit import Finding
+from assay.model.tree import FileState
 
 MAX_EACH = 4
 """Findings of either kind."""
 STEM_CHARACTERS = 5
 """Letters by which ordinary words are compared, so that `separators` meets `separator`."""
 MIN_WORD = 4
-CODE = re.compile(r"`([^`\n]+)`|(?<![\w*])\*([A-Za-z_][\w.]*)\*(?![\w*])")
+CODE = re.compile(r"`([^`\n]+)`|(?<![\w*])\*((?=\w*[_.])[A-Za-z_][\w.]*)\*(?![\w*])")
+LINK = re.compile(r"`[^`\n]*`__?(?!\w)")
+"""A reference of reStructuredText, such as the number of an issue."""
 QUOTED = re.compile(r"(?<!\w)(?:\"([^\"\n]{2,60})\"|'([^'\n]{2,60})'|“([^”\n]{2,60})”)(?!\w)")
 PLAIN = re.compile(
     r"(?<![\w-])(?:--[a-z][\w-]+|[A-Za-z]\w*(?:Error|Exception|Warning)|[A-Za-z]\w*_\w+|\w+(?:\.\w+)*\(\))"
 )
 """What is code without being marked: options, exceptions, names with underscores, calls."""
 WORD = re.compile(r"[A-Za-z_]\w*")
-THANKS = re.compile(r"\s*Thanks?\b")
+ASIDE = re.compile(
+    r"\s*(?:Thanks?|See|Merged? (?:remote-tracking |remote )?(?:branch|pull request|tag))\b"
+    r"|.*\bdef \w+\(|.*\b(?:un(?:changed|affected)|left alone)\b",
+    re.DOTALL | re.IGNORECASE,
+)
+"""Sentences that ask for nothing: they thank, refer, tell of a merge, show an example, or keep what is."""
+COMPLAINT = re.compile(
+    r"(?i)\b(?:fix\w*|bugs?|avoids?|prevents?|crash\w*|instead|previously|no longer|unhandled|wrongly)\b"
+)
+RAISES = re.compile(r"(?i)\b(?:raises?|raised|throws?|thrown)\b")
 FRAME = re.compile(
     r"^(?:# .*|This is the source of .*|## .*|These do not exist yet.*|Your work is judged by .*|"
     r"- (?:option |message )?`[^`]+`(?: \(\w+\))?(?::.*)?)$"
 )
 """Lines that lay a prompt out and ask for nothing."""
 ERROR = re.compile(r"\w+(?:Error|Exception|Warning)")
+EXCEPTIONS = frozenset(
+    name for name, value in vars(builtins).items() if isinstance(value, type) and issubclass(value, BaseException)
+)
 ORDINARY = frozenset(
     {
-        *(n for n in dir(builtins) if not ERROR.fullmatch(n)),
+        *keyword.kwlist,
+        *(n for n in dir(builtins) if n not in EXCEPTIONS),
         "self",
         "None",
         "True",
@@ -73,8 +91,14 @@ def requirements(question: Question) -> tuple[Finding, ...]:
     code = [piece for piece in pieces(question.hidden, tree, question.fail_to_pass) if not piece.imported]
     if not code:
         return ()
-    packages = {part for path in changed_code(question.base, question.gold) for part in path.split("/")[:-1]}
+    packages = {part for path in changed_code(question.base, question.gold) for part in _import_names(path)}
     return (*_untested(question, code, packages), *_unasked(question, code, packages))
+
+
+def _import_names(path: str) -> list[str]:
+    """Packages around a file; of a module in no package, its own name."""
+    *folders, file = path.removeprefix("src/").split("/")
+    return folders or [file.removesuffix(".py")]
 
 
 def sentences(prompt: str) -> tuple[str, ...]:
@@ -83,7 +107,7 @@ def sentences(prompt: str) -> tuple[str, ...]:
     point: list[str] = []
 
     def close() -> None:
-        found.extend(s.strip() for s in SENTENCE.split(" ".join(point)) if s.strip() and not THANKS.match(s))
+        found.extend(s.strip() for s in SENTENCE.split(" ".join(point)) if s.strip() and not ASIDE.match(s))
         point.clear()
 
     for line in prompt.splitlines():
@@ -101,10 +125,31 @@ def sentences(prompt: str) -> tuple[str, ...]:
 
 def checkable(sentence: str) -> frozenset[str]:
     """What of a sentence a test could spell out: names, the words of quoted texts, options."""
-    spans = [next(filter(None, match)) for match in (*CODE.findall(sentence), *QUOTED.findall(sentence))]
-    spans += PLAIN.findall(re.sub(r"`[^`]*`", " ", sentence))
+    sentence = LINK.sub(" ", sentence)
+    prose = re.sub(r"`[^`]*`", " ", sentence)
+    spans = [span for match in CODE.findall(sentence) if _is_call(span := match[0] or match[1])]
+    spans += [next(filter(None, match)) for match in QUOTED.findall(prose)] + PLAIN.findall(prose)
     words = {word for span in spans for word in WORD.findall(span[2:].replace("-", "_") if span[:2] == "--" else span)}
-    return frozenset(word for word in words if len(word) > 2 and word not in ORDINARY)
+    words = {word for word in words if len(word) > 2 and word not in ORDINARY}
+    if all(ERROR.fullmatch(word) or word in EXCEPTIONS for word in words) and _is_complaint(sentence):
+        return frozenset()
+    return frozenset(words)
+
+
+def _is_call(span: str) -> bool:
+    """Whether marked code is an option, a name or a call; other code is there for the person who writes the change."""
+    if span.startswith("--"):
+        return True
+    try:
+        node = ast.parse(span.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return isinstance(node, ast.Name | ast.Attribute | ast.Call)
+
+
+def _is_complaint(sentence: str) -> bool:
+    """Whether an exception is named as what went wrong, which no test needs to spell out."""
+    return bool(COMPLAINT.search(sentence)) or not RAISES.search(sentence)
 
 
 def _untested(question: Question, code: Sequence[Piece], packages: set[str]) -> Iterator[Finding]:
@@ -135,7 +180,7 @@ def _unasked(question: Question, code: Sequence[Piece], packages: set[str]) -> I
     parts = {part for word in words for part in word.split("_")}
     changed = _defined(question)
     seen: set[tuple[str, ...]] = set()
-    for claim in _claims(code, packages):
+    for claim in _claims(question, code, packages):
         names = {word.casefold() for word in claim.words}
         asked = names & (words | parts) or {n[:STEM_CHARACTERS] for n in names if len(n) >= STEM_CHARACTERS} & said
         key = tuple(sorted(claim.words & changed)) or (claim.test.partition("[")[0],)
@@ -144,7 +189,7 @@ def _unasked(question: Question, code: Sequence[Piece], packages: set[str]) -> I
         seen.add(key)
         yield Finding(
             kind="unasked-assertion",
-            what=f"no word of the prompt has to do with what {claim.test} asserts",
+            what=f"{claim.test} has no telling word in common with the prompt",
             subject=claim.test,
             path=claim.path,
             line=claim.line,
@@ -166,22 +211,33 @@ def _defined(question: Question) -> set[str]:
     }
 
 
-def _claims(code: Sequence[Piece], packages: set[str]) -> Iterator[Claim]:
-    """The first assertion of every test function, with all the words of the function: what a test calls before it
-    asserts belongs to what is asserted.
+def _claims(question: Question, code: Sequence[Piece], packages: set[str]) -> Iterator[Claim]:
+    """The first assertion of every test function, with all the words of the function and of its file's name: what a
+    test calls before it asserts belongs to what is asserted. A test that the base has word for word fails there for
+    what is around it, and asserts nothing new.
     """
+    known = {path: _dumps(question.base.get(path)) for path in {piece.path for piece in code}}
     for piece in code:
         name = _name(piece)
         if not isinstance(piece.node, Function) or not name.lower().startswith("test"):
+            continue
+        if ast.dump(piece.node) in known[piece.path]:
             continue
         first = next((node for node in ast.walk(piece.node) if _is_assertion(node)), None)
         if first is None:
             continue
         words = {w for w in _spelled(piece.node) if w not in ORDINARY and w not in packages and len(w) >= MIN_WORD}
-        words |= {part for part in name.split("_") if len(part) >= MIN_WORD and part not in ORDINARY}
+        stem = PurePosixPath(piece.path).stem
+        words |= {part for part in f"{name}_{stem}".split("_") if len(part) >= MIN_WORD and part not in ORDINARY}
         text = " ".join(ast.unparse(first).split())[:160]
         line = getattr(first, "lineno", piece.node.lineno)
         yield Claim(piece.path, line, piece.test, text, frozenset(words - COMMON))
+
+
+def _dumps(state: FileState | None) -> frozenset[str]:
+    """The functions of a file, to be compared."""
+    tree = parse(state)
+    return frozenset(ast.dump(node) for node in ast.walk(tree) if isinstance(node, Function)) if tree else frozenset()
 
 
 def _is_assertion(node: ast.AST) -> bool:

@@ -25,6 +25,8 @@ from assay.core.variants.source import (
 )
 from assay.model.tree import FileState, Tree
 
+MAX_WORK_BYTES = 10_000_000
+"""To be parsed to take a file's change apart: some five seconds. One that needs more is one part."""
 MAX_LINES = 12_000
 """Above it a file is one hunk: comparing tables of that size takes longer than all tests."""
 TRIVIAL = frozenset(b") ( ] [ } { ), ], }, ): }) else: try: finally: pass return".split()) | {b"", b'"""'}
@@ -171,6 +173,9 @@ def _gold_file(module: Module, base: FileState | None) -> GoldFile:
     file.base_module = read_module(module.path, base)
     file.base_text = file.base_module.text if file.base_module else base.data
     file.all_hunks = tuple(_hunks(file.base_text, module.text))
+    if len(file.all_hunks) * len(module.text) > MAX_WORK_BYTES:  # a table that a program has written
+        first, last = file.all_hunks[0], file.all_hunks[-1]
+        file.all_hunks = (Hunk((first.old[0], last.old[1]), (first.new[0], last.new[1])),)
     _group(file)
     lines = {line for hunk in file.hunks for line in range(hunk.new[0] + 1, hunk.new[1] + 1)}
     file.changed = frozenset(lines - _as_before(file, lines))
@@ -208,6 +213,7 @@ def _hunks(old: bytes, new: bytes) -> Iterator[Hunk]:
 def _group(file: GoldFile) -> None:
     """Find which hunks can be taken back, alone or with neighbours, and which of these mean something."""
     meanings = Meanings()
+    meanings.of(file.base_text)
     own = meanings.of(file.module.text)
     found: dict[tuple[Hunk, ...], bool] = {}
     matters: set[Hunk] = set()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ from assay.model.tree import FileState
 from assay.model.variant import Variant, VariantFamily
 
 MAX_SHOWN = 60
+MAX_WORK_BYTES = 2_000_000
+"""To be compiled for the drafts of one file: some eight seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,22 @@ class Press:
 
     def variants(self, drafts: Iterable[Draft]) -> Iterable[Variant]:
         """One variant for each draft that is a program of its own."""
-        for draft in drafts:
+        for draft in self._affordable(list(drafts)):
             variant = self.variant(draft)
             if variant is not None:
                 yield variant
+
+    def _affordable(self, drafts: list[Draft]) -> list[Draft]:
+        """As many drafts as can be compiled in reasonable time, drawn from all of them so that anybody draws the same;
+        only long tables have more.
+        """
+        work = sum(self._print.work_bytes(draft.edit) for draft in drafts)
+        if work <= MAX_WORK_BYTES:
+            return drafts
+        count = max(1, int(len(drafts) * MAX_WORK_BYTES / work))
+        self.file.untried.append(f"{self.file.path}: {len(drafts) - count} of {len(drafts)} places of a long table")
+        kept = sorted(random.Random(self.file.path).sample(range(len(drafts)), count))
+        return [drafts[number] for number in kept]
 
     def variant(self, draft: Draft) -> Variant | None:
         """The variant of a draft; None when it does not compile, is no new program, or cannot be encoded."""

@@ -9,7 +9,7 @@ import __future__
 import ast
 import hashlib
 import warnings
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -33,6 +33,9 @@ from assay.model.variant import Variant
 Key = tuple[bytes, ...]
 """One digest for each statement at the top of a file that means something."""
 NOTHING = b""
+HEAD_LINES = 2
+"""Where a file may say its encoding."""
+FUTURE = b"__future__"
 BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 """Fields of statements that hold statements, or what holds these."""
 
@@ -61,6 +64,13 @@ class Fingerprint:
         self._keys = [self._of_piece(piece, module.text[piece.start : piece.end]) or () for piece in self._pieces]
         self.gold: Key = tuple(digest for key in self._keys for digest in key)
 
+    def work_bytes(self, edit: Edit) -> int:
+        """How much has to be compiled for the key of an edit."""
+        at = bisect_left(self._ends, edit.end)
+        if at == len(self._ends) or self._pieces[at].start > edit.start:
+            return len(self._module.text)
+        return self._pieces[at].end - self._pieces[at].start
+
     def of_edit(self, edit: Edit) -> Key | None:
         """The key of the file with an edit made; None when it does not compile."""
         at = bisect_left(self._ends, edit.end)
@@ -74,6 +84,22 @@ class Fingerprint:
             return None
         keys = [*self._keys[:at], own, *self._keys[at + 1 :]]
         return tuple(digest for key in keys for digest in key)
+
+    def of_file(self, state: FileState) -> Key | None:
+        """The key of the file in another state; None when it does not compile. Lines that are equal at both ends are
+        not compiled again, so that a long file costs no more than what differs in it.
+        """
+        old = self._module
+        try:
+            text = state.data.decode(old.encoding).encode()
+        except UnicodeError:
+            text = b""
+        start, end, lines = _changed_lines(old, text)
+        if start < HEAD_LINES or FUTURE in lines or FUTURE in old.text[old.starts[start] : old.starts[end]]:
+            module = read_module(old.path, state)
+            return self.of_text(module.text) if module else None
+        edit = Edit(old.starts[start], old.starts[end], lines.decode())
+        return self.of_edit(edit) or self.of_text(text)
 
     def of_text(self, text: bytes) -> Key | None:
         """The key of a whole other text; None when it does not compile."""
@@ -128,8 +154,7 @@ def _key(
         if own is None or state is None:
             found += [(path, state)] if state != gold.get(path) else []
             continue
-        module = read_module(path, state)
-        key = own.of_text(module.text) if module else None
+        key = own.of_file(state)
         if key is None:
             return None
         found += [(path, key)] if key != own.gold else []
@@ -149,6 +174,29 @@ def future_flags(tree: ast.Module) -> int:
         feature = getattr(__future__, name, None)
         flags |= getattr(feature, "compiler_flag", 0)
     return flags
+
+
+def _changed_lines(module: Module, text: bytes) -> tuple[int, int, bytes]:
+    """The lines of a module, from one to before another (counted from 0), that another text has otherwise; and what
+    it has there.
+    """
+    old, new, starts = module.text, line_starts(text), module.starts
+    start = max(0, bisect_right(starts, _common(old, text)) - 1)
+    tail = _common(old[starts[start] :][::-1], text[starts[start] :][::-1])
+    end = bisect_left(starts, len(old) - tail)
+    upto = len(text) - (len(old) - starts[end])
+    if new[bisect_left(new, upto)] != upto:  # the other text has joined two lines there
+        end, upto = len(starts) - 1, len(text)
+    return start, end, text[starts[start] : upto]
+
+
+def _common(one: bytes, other: bytes) -> int:
+    """How many bytes two texts begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if one[:middle] == other[:middle] else (low, middle - 1)
+    return low
 
 
 def _pieces(module: Module) -> Iterator[_Piece]:

@@ -14,6 +14,7 @@ from assay.core.variants.source import Function, Module, Scope, dotted, first_li
 
 ABOUT = words(
     """
+    __author_email__ __maintainer_email__
     __all__ __version__ __version_info__ __author__ __email__ __license__ __copyright__ __title__ __url__ __uri__
     __description__ __doc__ __docformat__ __slots__ __test__ __build__ __date__ __credits__ __maintainer__ __status__
     __summary__ __contact__ __revision__ __release__ __package__
@@ -48,6 +49,9 @@ HARMLESS_KEYWORDS = words(
     """
 )
 """Keyword arguments that say what a test rarely should fix: texts, sizes of buffers, times, encodings by default."""
+PARSERS = words("ArgumentParser add_argument add_parser add_argument_group add_subparsers add_mutually_exclusive_group")
+"""What takes the texts of a command's help, as the arguments of these names."""
+HELP_KEYWORDS = words("help description epilog usage metavar title")
 HARMLESS_DECORATORS = words(
     """
     wraps lru_cache cache override final overload runtime_checkable no_type_check deprecated dataclass_transform
@@ -109,6 +113,8 @@ def is_about(node: ast.AST) -> bool:
         return True
     if isinstance(value, ast.Call) and dotted(value.func).rpartition(".")[2] in TYPE_MAKERS:
         return True
+    if isinstance(value, ast.Subscript) and dotted(value.value).rpartition(".")[2] in TYPE_NAMES:
+        return True
     return any(name in ABOUT or name.rpartition(".")[2] in OWN_NAMES for name in names)
 
 
@@ -146,6 +152,13 @@ def texts_of(node: ast.AST) -> Iterator[ast.expr]:
     for argument in (*call.args, *(word.value for word in call.keywords)):
         if any(isinstance(n, ast.JoinedStr) or _is_str(n) for n in ast.walk(argument)):
             yield argument
+
+
+def helps_of(node: ast.Call) -> list[ast.keyword]:
+    """Arguments of a parser of the command line that hold text for people."""
+    if dotted(node.func).rpartition(".")[2] not in PARSERS:
+        return []
+    return [word for word in node.keywords if word.arg in HELP_KEYWORDS]
 
 
 def is_prose(value: object) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 
 from assay.core.variants.harmless import (
+    helps_of,
     is_about,
     is_for_checkers,
     is_harmless_decorator,
@@ -46,6 +47,7 @@ class Meanings:
 
     def __init__(self) -> None:
         self._pieces: dict[bytes, _Piece] = {}
+        self._in_annotations: set[str] = set()
 
     def of(self, text: bytes) -> tuple[str, ...] | None:
         """Equal for texts of equal meaning; None for what does not parse, or is nested too deeply."""
@@ -58,7 +60,9 @@ class Meanings:
         except PARSE_ERRORS:
             return None
         used = {name for piece in pieces for name in piece.used}
-        unused = {name for piece in pieces for name in piece.in_annotations} - used
+        # What one version imports for its annotations another may import for nothing.
+        self._in_annotations |= {name for piece in pieces for name in piece.in_annotations}
+        unused = self._in_annotations - used
         return tuple(_in_order(pieces, used, unused))
 
     def _piece(self, statement: ast.stmt, text: bytes, starts: list[int]) -> _Piece:
@@ -202,7 +206,9 @@ class _Bare(ast.NodeTransformer):
     def _scope(self, node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> ast.AST:
         before, self._in_class = self._in_class, isinstance(node, ast.ClassDef)
         node.decorator_list = [d for d in node.decorator_list if not (is_harmless_decorator(d) and _last(d) in ADVICE)]
-        if not isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.ClassDef):
+            node.bases = [base for base in node.bases if dotted(base) != "object"]
+        else:
             self._read(node.returns)
             node.returns = None
         self.generic_visit(node)
@@ -222,6 +228,9 @@ class _Bare(ast.NodeTransformer):
     def _hush(node: ast.Raise | ast.Call) -> None:
         texts = {id(text) for text in texts_of(node)}
         call = node.exc if isinstance(node, ast.Raise) else node
+        if isinstance(call, ast.Call):
+            helps = {id(word) for word in helps_of(call)}
+            call.keywords = [word for word in call.keywords if id(word) not in helps]
         if texts and isinstance(call, ast.Call):
             call.args = [ast.Constant("") if id(a) in texts else a for a in call.args]
             for word in call.keywords:

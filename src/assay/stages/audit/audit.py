@@ -29,6 +29,7 @@ from assay.stages.audit.bank import replay_bank
 from assay.stages.audit.fixing import Remake, propose
 from assay.stages.audit.ground import Ground, Tally, lay
 from assay.stages.audit.memo import Memo
+from assay.stages.audit.scripted import audit_script
 from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
 from assay.stages.judging import first_of
@@ -56,6 +57,8 @@ class AuditWish:
 async def audit_task(path: Path, tools: Toolbox, emit: OnEvent, wish: AuditWish) -> AuditRun:
     """Audit the task at `path`. Raises TaskDefinitionError, PrerequisiteError, and InputError for unknown attacks."""
     task = await anyio.to_thread.run_sync(tools.tasks.read, path)
+    if task.is_scripted:
+        return await audit_script(task, tools, emit, wish.settings, wish.only)
     emit(Stage(subject=task.slug, stage="environment"))
     began = anyio.current_time()
     try:

@@ -21,7 +21,7 @@ from assay.core.audit.survivors import Sight
 from assay.core.hashing import json_digest, tree_digest
 from assay.core.variants.ablation import ablations
 from assay.core.variants.changes import Gold, read_gold
-from assay.core.variants.choice import chosen, is_covered
+from assay.core.variants.choice import chosen, first_to_leave_out
 from assay.core.variants.equivalence import distinct
 from assay.core.variants.mutants import mutants
 from assay.core.variants.wrong_fixes import wrong_fixes
@@ -33,7 +33,7 @@ from assay.stages.audit.memo import Memo
 from assay.stages.audit.warm import Known, Trials
 
 MOST_ABLATIONS = 60
-"""Hunks and statements that are left out at most; of statements, those that tests run come first."""
+"""Hunks and statements that are left out at most; of statements, those that few tests run come first."""
 MOST_SEEN = 30
 """Survivors whose answers are compared with those of the reference change."""
 
@@ -82,7 +82,7 @@ class Variants:
         """Leave out every part in turn."""
         known, gold = await self.trials.known(), self.ground.gold
         made = distinct(ablations(self.reference), gold)
-        explored = await self._explore(_first_covered(made, known)[:MOST_ABLATIONS])
+        explored = await self._explore(first_to_leave_out(made, known.lines)[:MOST_ABLATIONS])
         untried = [*self.reference.untried, *self._late(explored, len(made) - MOST_ABLATIONS)]
         sight = Sight(_covered(known, self.ground.counted), explored.differs)
         result = ablation_result(explored.trials, sight, gold, self.ground.settings, untried=untried)
@@ -165,9 +165,3 @@ def _covered(known: Known, counted: Sequence[str]) -> dict[str, dict[int, tuple[
             for line in lines:
                 of_path[line] = (*of_path.get(line, ()), *tests)
     return found
-
-
-def _first_covered(variants: Sequence[Variant], known: Known) -> list[Variant]:
-    """Hunks before statements, and of these the ones that tests run first."""
-    lines = known.covered if known.lines else None
-    return sorted(variants, key=lambda v: (v.kind != "hunk", is_covered(v, lines) is False))

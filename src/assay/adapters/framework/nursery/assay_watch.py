@@ -45,6 +45,8 @@ def prepare(tests, mode, watched, descriptor, modules):
     STATE.mode, STATE.descriptor, STATE.modules = mode, descriptor, modules
     STATE.here = os.path.realpath(os.getcwd()) + os.sep
     STATE.roots = frozenset(os.path.realpath(path) for path in watched)
+    if mode == "lines":  # a conftest may load the repository long before the session starts
+        start()
 
 
 def watched_name(filename):
