@@ -12,6 +12,7 @@ import pytest
 from assay.adapters.exchange import rows as rows_module
 from assay.adapters.exchange import trials as trials_module
 from assay.adapters.exchange.rows import write_data_set
+from assay.adapters.exchange.training import TRIAL_FORMATS, export_trials
 from assay.adapters.exchange.trials import read_trajectories, read_trials, write_trials
 from assay.core.exchange.shapes import rows
 from assay.errors import InputError, PrerequisiteError
@@ -134,3 +135,27 @@ def test_no_row_is_no_data_set(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no row came out.*1 times: never judged"):
         write_data_set(tmp_path / "set", {"sft": rows("sft", [Trial(task="t", agent="a")])})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_files_of_trials_go_out_in_every_format(tmp_path: Path) -> None:
+    path = tmp_path / "trials.jsonl"
+    write_trials(path, [trial(1, True), trial(2, False), Trial(task="t", agent="a")])
+    with path.open("ab") as file:
+        file.write(b"{\n")
+    done = export_trials("atif", [path], tmp_path / "atif")
+    assert [bool(one.problem) for one in done] == [False, False, True, True]
+    assert {loss.field for loss in done[1].losses} == {"task", "attempt", "resolved", "reward"}
+    read = list(read_trajectories(tmp_path / "atif"))
+    assert [one.trial.trajectory if one.trial else None for one in read] == [trial(1, True).trajectory] * 2
+    for name in TRIAL_FORMATS[1:]:
+        done = export_trials(name, [path], tmp_path / name, layout="jsonl")
+        assert done[-1].problem is not None or done[-1].paths == (tmp_path / name,)
+        assert [one.subject for one in done if one.problem and not one.paths][-1:] == ["trials.jsonl, line 4"]
+    chats = (tmp_path / "chat/chats.jsonl").read_text().splitlines()
+    assert [[message["role"] for message in json.loads(line)["messages"]] for line in chats] == [
+        ["user", "assistant"]
+    ] * 2
+    with pytest.raises(InputError, match="there already"):
+        export_trials("sft", [path], tmp_path / "sft")
+    with pytest.raises(InputError, match="no format 'ppo'"):
+        export_trials("ppo", [path], tmp_path / "new")

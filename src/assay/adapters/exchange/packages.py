@@ -47,7 +47,9 @@ async def _package(tasks: Sequence[Task], out: Path, base_of: BaseOf | None, fil
     name, working = await anyio.to_thread.run_sync(_begun, out)
     try:
         below = working / module_name(name) / TASKS
-        done = [_placed(one, working, out) async for one in HarborExporter().write(tasks, below, base_of)]
+        judged = [task for task in tasks if not task.is_scripted]
+        done = [_placed(one, working, out) async for one in HarborExporter().write(judged, below, base_of)]
+        done += [Converted(task.slug, problem=_script(task)) for task in tasks if task.is_scripted]
         count = sum(one.problem is None for one in done)
         if count:
             await anyio.to_thread.run_sync(_finish, working, out, files(name, count))
@@ -56,6 +58,13 @@ async def _package(tasks: Sequence[Task], out: Path, base_of: BaseOf | None, fil
             await anyio.to_thread.run_sync(shutil.rmtree, working, True)
     for one in done:
         yield one
+
+
+def _script(task: Task) -> InputError:
+    return InputError(
+        f"{task.slug}: its own script gives the reward, and an attempt is judged by tests",
+        hint="Harbor runs it as it is: assay export harbor",
+    )
 
 
 def _begun(out: Path) -> tuple[str, Path]:
