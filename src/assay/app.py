@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -428,6 +428,14 @@ def _task_view(folder: Path, store: Store | None) -> TaskView:
         evidence=tuple(EvidenceLine(e, is_stale(e, digest)) for e in found if e),
         ledger=tuple(entry for key in [*keys, task.slug] for entry in (store.ledger(key) if store else ())),
     )
+
+
+def workbench(
+    project_dir: Path | None, tasks_folder: Path, *, sandbox: str = "bubblewrap", unsafe: bool = False
+) -> AbstractAsyncContextManager[Toolbox]:
+    """The ports of one run, for callers that stay for more than one use case: `assay.environment`."""
+    state = project_dir / STATE if project_dir else load_settings().cache
+    return _toolbox(state, tasks_folder, sandbox, unsafe=unsafe)
 
 
 async def diagnose() -> list[Finding]:
