@@ -17,6 +17,7 @@ import anyio
 from assay.adapters.clock import SystemClock
 from assay.adapters.environment.interpreters import Interpreters
 from assay.adapters.environment.uv import Index, UvEnvironments
+from assay.adapters.exchange.training import TRAJECTORIES, TRIAL_FORMATS, export_trials, import_trajectories
 from assay.adapters.exclusions import read_rows
 from assay.adapters.format.harbor import HarborFormat
 from assay.adapters.patch.git import GitPatchWriter
@@ -24,7 +25,7 @@ from assay.adapters.registry import Registry
 from assay.adapters.source.downloads import Connection
 from assay.adapters.store.database import open_store
 from assay.adapters.store.layers import LayerStore
-from assay.adapters.store.project import STATE, init_project, read_settings
+from assay.adapters.store.project import STATE, TRIALS, init_project, read_settings
 from assay.core.exclusion import Exclusions
 from assay.core.funnel import lines_of, origins_of
 from assay.core.hashing import task_digest
@@ -324,6 +325,8 @@ async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEve
 
 async def import_tasks(options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
+    if options.format == TRAJECTORIES:
+        return await anyio.to_thread.run_sync(import_trajectories, options, project_dir / TRIALS, on_event)
     importer: Importer = Registry().load("importer", options.format)()
     folder = project_dir / read_settings(project_dir).tasks
     return await importing.import_tasks(importer, options, HarborFormat(), folder, on_event)
@@ -331,7 +334,14 @@ async def import_tasks(options: ImportOptions, project_dir: Path, on_event: OnEv
 
 async def export(options: ExportOptions, project_dir: Path | None, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
-    exporter: Exporter = Registry().load("exporter", options.format)()
+    registry = Registry()
+    if options.format in TRIAL_FORMATS:
+        folder = project_dir / read_settings(project_dir).tasks if project_dir else None
+        return await anyio.to_thread.run_sync(export_trials, options, folder, on_event)
+    if options.format not in registry.names("exporter"):
+        known = ", ".join((*registry.names("exporter"), *TRIAL_FORMATS))
+        raise InputError(f"there is no format {options.format!r} to export to", hint=f"the known ones are: {known}")
+    exporter: Exporter = registry.load("exporter", options.format)()
     state = project_dir / STATE if project_dir else load_settings().cache
     async with _toolbox(state, options.out, "bubblewrap", unsafe=False) as tools:
         return await export_tasks(exporter, options, tools, on_event)

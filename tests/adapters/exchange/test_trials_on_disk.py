@@ -11,11 +11,14 @@ import pytest
 
 from assay.adapters.exchange import rows as rows_module
 from assay.adapters.exchange import trials as trials_module
-from assay.adapters.exchange.rows import write_data_set
-from assay.adapters.exchange.training import TRIAL_FORMATS, export_trials
+from assay.adapters.exchange.rows import Layout, write_data_set
+from assay.adapters.exchange.training import TRIAL_FORMATS, export_trials, import_trajectories
 from assay.adapters.exchange.trials import read_trajectories, read_trials, write_trials
+from assay.core.exchange.atif import atif_bytes
 from assay.core.exchange.shapes import rows
 from assay.errors import InputError, PrerequisiteError
+from assay.model.event import Event
+from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.trajectory import Trajectory
 from assay.model.trial import Trial
 
@@ -142,13 +145,21 @@ def test_files_of_trials_go_out_in_every_format(tmp_path: Path) -> None:
     write_trials(path, [trial(1, True), trial(2, False), Trial(task="t", agent="a")])
     with path.open("ab") as file:
         file.write(b"{\n")
-    done = export_trials("atif", [path], tmp_path / "atif")
+
+    def export(name: str, place: str, layout: Layout = "jsonl") -> list[Converted]:
+        events = list[Event]()
+        options = ExportOptions(name, (path,), tmp_path / place, layout)
+        done = export_trials(options, None, events.append)
+        assert events == done
+        return done
+
+    done = export("atif", "atif")
     assert [bool(one.problem) for one in done] == [False, False, True, True]
     assert {loss.field for loss in done[1].losses} == {"task", "attempt", "resolved", "reward"}
     read = list(read_trajectories(tmp_path / "atif"))
     assert [one.trial.trajectory if one.trial else None for one in read] == [trial(1, True).trajectory] * 2
     for name in TRIAL_FORMATS[1:]:
-        done = export_trials(name, [path], tmp_path / name, layout="jsonl")
+        done = export(name, name)
         assert done[-1].problem is not None or done[-1].paths == (tmp_path / name,)
         assert [one.subject for one in done if one.problem and not one.paths][-1:] == ["trials.jsonl, line 4"]
     chats = (tmp_path / "chat/chats.jsonl").read_text().splitlines()
@@ -156,6 +167,22 @@ def test_files_of_trials_go_out_in_every_format(tmp_path: Path) -> None:
         ["user", "assistant"]
     ] * 2
     with pytest.raises(InputError, match="there already"):
-        export_trials("sft", [path], tmp_path / "sft")
+        export("sft", "sft")
     with pytest.raises(InputError, match="no format 'ppo'"):
-        export_trials("ppo", [path], tmp_path / "new")
+        export("ppo", "new")
+
+
+def test_trajectories_of_others_become_a_file_of_trials(tmp_path: Path) -> None:
+    theirs, events = tmp_path / "run-7", list[Event]()
+    theirs.mkdir()
+    trajectory = trial(1, True).trajectory
+    assert trajectory is not None
+    (theirs / "a.json").write_bytes(atif_bytes(trajectory))
+    (theirs / "b.json").write_text('{"schema_version": "ATIF-v1.8", "steps": [')
+    options = ImportOptions("trajectories", (theirs, tmp_path / "nothing"))
+    done = import_trajectories(options, tmp_path / "trials", events.append)
+    assert events == done
+    assert [(bool(one.problem), bool(one.paths)) for one in done] == [(False, True), (True, False), (True, False)]
+    (again,) = read_trials(tmp_path / "trials" / "run-7.jsonl")
+    assert again.trial is not None
+    assert (again.trial.trajectory, again.trial.resolved) == (trajectory, None)

@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from assay.adapters.exchange.rows import Layout, write_data_set
-from assay.adapters.exchange.trials import read_trajectories, read_trials
+from assay.adapters.exchange.trials import read_trajectories, read_trials, write_trials
 from assay.adapters.files import file_error, write_atomic
+from assay.adapters.format.harbor import CONFIG, HarborFormat
 from assay.core.exchange.atif import atif_bytes
 from assay.core.exchange.chat import Style, chat_of
-from assay.core.exchange.shapes import SHAPES, RowOptions, Shape, TaskFacts, rows
-from assay.errors import InputError
+from assay.core.exchange.shapes import SHAPES, Shape, TaskFacts, rows
+from assay.core.hashing import task_digest
+from assay.errors import AssayError, InputError
 from assay.model.carried import TrialReading
-from assay.model.exchange import Converted
+from assay.model.event import OnEvent
+from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.loss import Loss
 from assay.model.trial import Trial
 
+TRAJECTORIES = "trajectories"
+"""What trajectories of any known kind are imported as."""
 ATIF = "atif"
 CHATS: dict[str, Style] = {"chat": "trl", "openai-chat": "openai"}
 TRIAL_FORMATS: tuple[str, ...] = (ATIF, *CHATS, *SHAPES)
@@ -31,27 +36,32 @@ BESIDE = (
 """What a document of ATIF has no place for."""
 
 
-def export_trials(
-    name: str,
-    files: Sequence[Path],
-    out: Path,
-    facts: Mapping[str, TaskFacts] | None = None,
-    *,
-    layout: Layout = "parquet",
-    options: RowOptions | None = None,
-) -> list[Converted]:
-    """Write the trials of `files` (`trials.jsonl`, or trajectories) in one of TRIAL_FORMATS below `out`, which must not
-    be there. One value a trial for documents and messages; for rows one for the data set, and one for each trial that
-    could not be read.
+def export_trials(options: ExportOptions, tasks: Path | None, emit: OnEvent) -> list[Converted]:
+    """Write the trials of files (`trials.jsonl`, or trajectories) in one of TRIAL_FORMATS below `options.out`, which
+    must not be there. One value a trial for documents and messages; for rows one for the data set, and one for each
+    trial that could not be read. `tasks` is where the trials' tasks are, for prompts and licences.
 
     Raises InputError for an unknown format, when `out` is there, or nothing came out; DiskFullError, StoreError,
     PrerequisiteError.
     """
+    name, out = options.format, options.out
     if name not in TRIAL_FORMATS:
         raise InputError(f"there is no format {name!r} for trials", hint=f"known are: {', '.join(TRIAL_FORMATS)}")
     if os.path.lexists(out):
         raise InputError(f"{out} is there already", hint="give a folder that is not there, or remove it")
-    readings = (reading for path in files for reading in _read(path))
+    for path in options.what:
+        if path.is_dir() and (path / CONFIG).exists():
+            raise InputError(f"{path} is a task; {name} is made of trials", hint="give a trials.jsonl, or trajectories")
+    readings = (reading for path in options.what for reading in _read(path))
+    done = _exported(name, readings, out, _facts(tasks), options.layout)
+    for converted in done:
+        emit(converted)
+    return done
+
+
+def _exported(
+    name: str, readings: Iterator[TrialReading], out: Path, facts: Mapping[str, TaskFacts], layout: Layout
+) -> list[Converted]:
     if name == ATIF:
         return [_document(reading, number, out) for number, reading in enumerate(readings, 1)]
     if name in CHATS:
@@ -59,9 +69,50 @@ def export_trials(
     broken: list[Converted] = []
     losses: list[Loss] = []
     shape: Shape = next(one for one in SHAPES if one == name)
-    made = rows(shape, _trials(readings, broken, losses), facts, options)
+    made = rows(shape, _trials(readings, broken, losses), facts, None)
     written = write_data_set(out, {shape: made}, layout=layout)
     return [*broken, Converted(out.name, (out,), (*losses, *written.losses))]
+
+
+def _facts(folder: Path | None) -> dict[str, TaskFacts]:
+    """What tasks say of themselves; one that cannot be read says nothing."""
+    found = {}
+    for place in sorted(folder.iterdir()) if folder is not None and folder.is_dir() else ():
+        try:
+            task = HarborFormat().read(place)
+        except AssayError:
+            continue
+        licence = task.assay.source.licence or ""
+        found[task.slug] = TaskFacts(task.slug, task_digest(task), licence, task.instruction)
+    return found
+
+
+def import_trajectories(options: ImportOptions, folder: Path, emit: OnEvent) -> list[Converted]:
+    """Read trajectories of others (ATIF, mini-swe-agent) into a file of trials for each path below `folder`; nobody has
+    judged them. A broken one is told and passed over. Raises DiskFullError and StoreError.
+    """
+    done: list[Converted] = []
+    for path in options.paths:
+        trials: list[Trial] = []
+        place = folder / f"{path.resolve().name.removesuffix('.json').removesuffix('.traj')}.jsonl"
+        try:
+            for reading in _read(path):
+                if options.only and reading.subject not in options.only:
+                    continue
+                if options.limit is not None and len(done) >= options.limit:
+                    break
+                if reading.trial is not None:
+                    trials.append(reading.trial)
+                paths = (place,) if reading.trial else ()
+                done.append(Converted(reading.subject, paths, reading.losses, reading.problem))
+                emit(done[-1])
+        except InputError as error:
+            done.append(Converted(str(path), problem=error))
+            emit(done[-1])
+        if trials:
+            folder.mkdir(parents=True, exist_ok=True)
+            write_trials(place, trials)
+    return done
 
 
 def _read(path: Path) -> Iterator[TrialReading]:
