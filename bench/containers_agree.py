@@ -17,7 +17,7 @@ from pathlib import Path
 
 import anyio
 
-from assay import app
+from assay import wiring
 from assay.adapters.sandbox.containers import ContainerSandbox, DockerSandbox, PodmanSandbox
 from assay.adapters.store.project import STATE
 from assay.errors import AssayError
@@ -65,9 +65,9 @@ def main() -> None:
 
 async def _compare_all(project: Path, names: list[str], engine: str) -> Sums:
     sums = Sums(Counter(), {})
-    async with app._toolbox(project / STATE, project / "tasks", "bubblewrap", unsafe=False) as tools:
+    async with wiring.toolbox(project / STATE, project / "tasks", "bubblewrap", unsafe=False) as tools:
         other = ENGINES[engine](
-            project / STATE / f"sandboxes-{engine}", variables=app.load_settings().engine_environment
+            project / STATE / f"sandboxes-{engine}", variables=wiring.load_settings().engine_environment
         )
         await other.reap()
         for name in names:

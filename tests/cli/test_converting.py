@@ -61,3 +61,24 @@ def test_an_unknown_format_is_an_error_that_names_the_known_ones(capsys: pytest.
     code, _, err = converted(capsys, "import", "none", "rows.jsonl")
     assert code == 1
     assert "the known ones are" in err
+
+
+def test_a_run_of_predictions_in_one_line_and_in_reports(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "assay.toml").write_text("")
+    task = tmp_path / "tasks" / "one"
+    task.mkdir(parents=True)
+    (task / "task.toml").write_text("")
+    predictions = tmp_path / "preds.jsonl"
+    predictions.write_text("{}")
+    line = ["verify", "--predictions", str(predictions), str(task), "--report", str(tmp_path / "logs")]
+    assert main(line, cast("Any", Conversions())) == 4
+    said = capsys.readouterr()
+    assert "one demo resolved" in said.out
+    assert "three demo no verdict (sandbox): no room for it" in said.out
+    assert "1 of 2 predictions with a verdict resolved (50.0%); 1 without a verdict" in said.out
+    assert "there is no task 'four' here" in said.err
+    assert json.loads((tmp_path / "logs" / "demo" / "run.json").read_text())["resolved_ids"] == ["one"]
+    assert main([*line, "--json"], cast("Any", Conversions())) == 4
+    last = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert (last["kind"], last["asked"], last["rate"], last["tasks"]) == ("grading", 4, 0.5, 1)
+    assert main(["verify"], cast("Any", Conversions())) == 2

@@ -10,7 +10,6 @@ import pytest
 
 from assay.adapters.exchange.harbor import HarborImporter
 from assay.adapters.format.harbor import HarborFormat
-from assay.app import _toolbox, load_settings
 from assay.errors import PrerequisiteError
 from assay.model.audit import AuditSettings
 from assay.model.event import Event
@@ -19,6 +18,7 @@ from assay.stages.audit.audit import AuditWish, audit_task
 from assay.stages.scripted import Try, judge_script
 from assay.stages.verify import verify_task
 from assay.testing.container_image import image_of_tools
+from assay.wiring import load_settings, toolbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.docker]
 
@@ -51,13 +51,13 @@ def imported(tmp_path: Path, image: str, test: str = GRADE, seconds: float = 30)
 
 
 async def judged(tmp_path: Path, folder: Path, what: Try, sandbox: str = "docker") -> Verdict:
-    async with _toolbox(tmp_path / "state", folder.parent, sandbox, unsafe=False) as tools:
+    async with toolbox(tmp_path / "state", folder.parent, sandbox, unsafe=False) as tools:
         return await judge_script(tools.tasks.read(folder), what, tools)
 
 
 async def test_the_solution_is_accepted_and_doing_nothing_is_not(tmp_path: Path, image: str) -> None:
     folder, events = imported(tmp_path, image), list[Event]()
-    async with _toolbox(tmp_path / "state", folder.parent, "docker", unsafe=False) as tools:
+    async with toolbox(tmp_path / "state", folder.parent, "docker", unsafe=False) as tools:
         verification = await verify_task(folder, 1, tools, events.append)
         run = await audit_task(folder, tools, events.append, AuditWish(AuditSettings(runs=1)))
     assert [(v.agent, v.resolved, v.oracle) for v in verification.verdicts] == [

@@ -10,6 +10,7 @@ from assay.model.audit import AuditRun
 from assay.model.event import OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
+from assay.model.prediction import Graded, GradeOptions
 from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
@@ -24,6 +25,12 @@ class App(Protocol):
 
     async def verify(self, options: VerifyOptions, project_dir: Path | None, on_event: OnEvent) -> list[Verdict]:
         """Judge; without agent and patch, one verdict each for the agents `oracle` and `nop`."""
+        ...
+
+    async def grade(self, options: GradeOptions, project_dir: Path | None, on_event: OnEvent) -> list[Graded]:
+        """Judge a file of predictions on tasks; `Graded` is told as each is done. Raises InputError for a file that
+        cannot be opened.
+        """
         ...
 
     async def attack(self, options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assay.cli import consent, errors, verdicts
+from assay.cli import consent, errors, grading, verdicts
 from assay.cli import project as projects
 from assay.cli.options import AssayCommand, json_option, option, project_option, quiet_option, sandbox_options
 from assay.cli.progress import Display, display
 from assay.cli.running import run_async
 from assay.errors import InputError
 from assay.model.options import VerifyOptions
+from assay.model.prediction import GradeOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,15 +22,20 @@ if TYPE_CHECKING:
     from assay.cli.interface import App
     from assay.model.verdict import Verdict
 
+RUN = "A whole run"
 WHAT = "Whom to judge (without these: the task itself)"
 
 
 @click.command(
     "verify",
     cls=AssayCommand,
-    examples=("assay verify tasks/python-slugify-9.2.0", "assay verify tasks/python-slugify-9.2.0 --patch my.patch"),
+    examples=(
+        "assay verify tasks/python-slugify-9.2.0",
+        "assay verify tasks/python-slugify-9.2.0 --patch my.patch",
+        "assay verify --predictions preds.jsonl --report logs/demo",
+    ),
 )
-@click.argument("tasks", metavar="TASK...", nargs=-1, required=True)
+@click.argument("tasks", metavar="TASK...", nargs=-1)
 @option("--agent", group=WHAT, metavar="NAME", help="An agent: oracle (the reference change) or nop (no change).")
 @option(
     "--patch",
@@ -45,6 +51,24 @@ WHAT = "Whom to judge (without these: the task itself)"
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A verdict as --json printed it: reach it again.",
 )
+@option(
+    "--predictions",
+    group=RUN,
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Changes by many (instance_id, model_name_or_path, model_patch) on the tasks, or on all of the project's.",
+)
+@option(
+    "--report",
+    group=RUN,
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write report.json and run.json there, in SWE-bench's shapes.",
+)
+@option(
+    "--jobs", group=RUN, type=click.IntRange(min=1), default=2, show_default=True, metavar="N", help="Tasks at a time."
+)
+@option("--fresh", group=RUN, is_flag=True, help="Judge again what was judged before.")
 @option("--runs", type=click.IntRange(min=1), default=2, show_default=True, metavar="N", help="Runs that must agree.")
 @sandbox_options
 @project_option
@@ -57,6 +81,10 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     agent: str | None,
     patch: Path | None,
     replay: Path | None,
+    predictions: Path | None,
+    report: Path | None,
+    jobs: int,
+    fresh: bool,
     runs: int,
     sandbox: str,
     unsafe: bool,
@@ -70,12 +98,19 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     Ends with 0 when all tasks hold (the candidate resolves them), 1 when one does not, 4 when one has no verdict.
     """
     consent.require(sandbox, unsafe)
-    if sum(choice is not None for choice in (agent, patch, replay)) > 1:
-        raise click.UsageError("--agent, --patch and --replay exclude each other")
+    if sum(choice is not None for choice in (agent, patch, replay, predictions)) > 1:
+        raise click.UsageError("--agent, --patch, --replay and --predictions exclude each other")
+    if not tasks and predictions is None:
+        raise click.UsageError("give at least one task")
     if project is not None:
         project = projects.existing(project)
     worst = 0
     with display(quiet=quiet) as shown:
+        if predictions is not None:
+            home = project or projects.nearest(Path(tasks[0]) if tasks else Path.cwd()) or projects.nearest(Path.cwd())
+            wanted = grading.tasks_of(tasks, home)
+            run = GradeOptions(predictions, wanted, jobs, fresh, sandbox, unsafe)
+            return grading.run(app, run, home, shown, report=report, as_json=as_json)
         for name in tasks:
             home = project or projects.nearest(Path(name)) or projects.nearest(Path.cwd())
             try:

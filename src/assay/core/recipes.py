@@ -40,6 +40,8 @@ PYTEST_FAMILY = (
 )
 """pytest and what its versions depend on."""
 BUILDERS = ("setuptools", "wheel", "pip", "flit-core", "poetry-core", "hatchling", "editables")
+NEEDED_BY_BUILDERS = "packaging"
+"""A build that asks for setuptools-scm gets its old `packaging`, with which a new setuptools cannot work."""
 OLD_BUILDERS = ("setuptools", "wheel")
 SEEDED_UNTIL = datetime(2020, 1, 1, tzinfo=UTC)
 """Until about then, packages used `pkg_resources` without saying so."""
@@ -182,12 +184,17 @@ def builders_until(python: str, newer: datetime) -> datetime:
     return max(newer, datetime(*floor, tzinfo=UTC))
 
 
-def cutoffs(python: str, newer: datetime, own: str = "", *, old_builders: bool = False) -> dict[str, datetime]:
-    """Packages that may be newer than a change's date, and until when: what builds, and what runs the tests."""
+def cutoffs(
+    python: str, newer: datetime, own: str = "", *, old_builders: bool = False, alone: bool = False
+) -> dict[str, datetime]:
+    """Packages that may be newer than a change's date, and until when: what builds, and what runs the tests. `alone`:
+    nothing is chosen for the environment, the project is built by the newest tools and what those need beside them.
+    """
     found = dict.fromkeys(BUILDERS, FAR)
     if old_builders:
         found |= dict.fromkeys(OLD_BUILDERS, builders_until(python, newer))
-    return found | exempt(python, newer, own)
+    found |= exempt(python, newer, own)
+    return found | ({NEEDED_BY_BUILDERS: FAR} if alone else {})
 
 
 def _is_of_pytest(own: str) -> bool:

@@ -107,8 +107,7 @@ def _plain(value: Any) -> Any:
 
 def _files(assay: AssayMetadata, hidden: Mapping[str, FileState | None], gold_patch: bytes) -> dict[str, FileState]:
     files = {
-        "environment/Dockerfile": FileState(dockerfile(assay.source, assay.environment).encode()),
-        "environment/requirements.txt": FileState(_lines(assay.environment.lock)),
+        **environment_files(assay),
         GOLD_PATCH: FileState(gold_patch),
         "solution/solve.sh": FileState(SOLVE.encode(), "100755"),
         "tests/test.sh": FileState(TEST.encode(), "100755"),
@@ -117,6 +116,14 @@ def _files(assay: AssayMetadata, hidden: Mapping[str, FileState | None], gold_pa
         "tests/deleted.txt": FileState(_lines(assay.deleted_tests)),
     }
     return files | {TEST_FILES + path: state for path, state in hidden.items() if state is not None}
+
+
+def environment_files(assay: AssayMetadata) -> dict[str, FileState]:
+    """What a container is built from."""
+    return {
+        "environment/Dockerfile": FileState(dockerfile(assay.source, assay.environment).encode()),
+        "environment/requirements.txt": FileState(_lines(assay.environment.lock)),
+    }
 
 
 def _derived(assay: AssayMetadata) -> dict[str, FileState]:
@@ -153,14 +160,18 @@ def dockerfile(source: SourceInfo, recipe: Recipe, *, packed: bool = False) -> s
         "plain": "pip install --no-deps .",
         "path": "true",
         "none": "true",
+        "inferred": "pip install pytest && pip install -e .",
     }[recipe.install]
     variables = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", **recipe.variables}
     if recipe.python_path:
         variables["PYTHONPATH"] = ":".join("/repo" if p == "." else f"/repo/{p}" for p in recipe.python_path)
     environment = " ".join(f"{name}={json.dumps(value)}" for name, value in sorted(variables.items()))
+    packages = (
+        "exactly the packages of its lock" if recipe.python else "whatever packages are new: no lock is known yet"
+    )
     return f"""\
-# Made by assay. The base of the task as one commit without history, and exactly the packages of its lock.
-FROM python:{recipe.python}-slim
+# Made by assay. The base of the task as one commit without history, and {packages}.
+FROM python:{recipe.python or "3"}-slim
 RUN apt-get update && apt-get install -y --no-install-recommends git gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 1000 agent && mkdir -p /repo /logs/verifier /logs/artifacts \\
  && chown -R agent /repo /logs

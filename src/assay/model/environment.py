@@ -11,10 +11,10 @@ from pydantic import Field
 
 from assay.model.base import Frozen
 
-InstallMode = Literal["editable", "plain", "path", "none"]
+InstallMode = Literal["editable", "plain", "path", "none", "inferred"]
 """`editable`: linked to the working tree. `plain`: installed, the working tree first on the path.
 `path`: not installed at all, the working tree on the path. `none`: nothing at all is installed or resolved, there is
-the interpreter alone."""
+the interpreter alone. `inferred`: not known yet; whoever uses the task first finds it out, and remembers it."""
 
 
 class Recipe(Frozen):
@@ -22,7 +22,7 @@ class Recipe(Frozen):
 
     language: str = "python"
     python: str
-    """Minor version, such as `3.11`."""
+    """Minor version, such as `3.11`; empty while nothing is known."""
     extras: tuple[str, ...] = ()
     """Extras of the project itself."""
     groups: tuple[str, ...] = ()

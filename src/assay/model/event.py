@@ -13,6 +13,7 @@ from assay.model.attack import AttackResult
 from assay.model.audit import CheckResult
 from assay.model.exchange import Converted
 from assay.model.ledger import Decision
+from assay.model.prediction import Graded
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Log:
     text: str
 
 
-Event = Stage | Decided | Attacked | Checked | Converted | Count | Note | Log
+Event = Stage | Decided | Attacked | Checked | Converted | Graded | Count | Note | Log
 
 OnEvent = Callable[[Event], None]
 """Called on the event loop's thread; must return quickly."""

@@ -23,7 +23,8 @@ TEST_FILES = "tests/files/"
 GOLD_PATCH = "solution/gold.patch"
 
 WORKSPACE = "environment/workspace/"
-"""Below it lies the base of a puzzle, which has no origin to fetch it from."""
+"""Below it lies the base of a puzzle, which has no origin to fetch it from; for other tasks, files that lie over the
+base that is fetched."""
 
 BASE_ARCHIVE = "environment/base.tar.gz"
 """The base of any other task, where the folder shall not need its origin."""
@@ -109,7 +110,7 @@ class Task:
 
     @property
     def workspace(self) -> Tree:
-        """The base that the folder itself brings, for a puzzle."""
+        """The base, or what lies over it, as far as the folder itself brings it."""
         return {path.removeprefix(WORKSPACE): s for path, s in self.files.items() if path.startswith(WORKSPACE)}
 
     @property

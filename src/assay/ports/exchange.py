@@ -32,7 +32,7 @@ class Importer(Protocol):
 
 
 class Exporter(Protocol):
-    """Writes tasks in one format."""
+    """Writes tasks in one format. One with a true `needs_base` is given the bases in any case."""
 
     name: str
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 
+from assay.core.settling import with_settlement
 from assay.errors import AssayError
 from assay.model.event import OnEvent
 from assay.model.exchange import Converted, ExportOptions
@@ -13,6 +14,7 @@ from assay.model.task import Task
 from assay.model.tree import Tree
 from assay.ports.exchange import Exporter
 from assay.stages.judging import base_of
+from assay.stages.settling import INFERRED, settled
 from assay.stages.toolbox import Toolbox
 
 
@@ -33,7 +35,8 @@ async def export_tasks(exporter: Exporter, options: ExportOptions, tools: Toolbo
     async def base(task: Task) -> Tree:
         return await base_of(task, tools)
 
-    async for written in exporter.write(tasks, options.out, base if options.self_contained else None):
+    wanted = options.self_contained or getattr(exporter, "needs_base", False)
+    async for written in exporter.write(tasks, options.out, base if wanted else None):
         done.append(written)
         emit(written)
     return done
@@ -41,6 +44,8 @@ async def export_tasks(exporter: Exporter, options: ExportOptions, tools: Toolbo
 
 def _read(tools: Toolbox, path: Path) -> Task | Converted:
     try:
-        return tools.tasks.read(path)
+        task = tools.tasks.read(path)
+        found = settled(task, tools.store) if task.assay.environment.install == INFERRED else None
+        return with_settlement(task, found) if found else task
     except AssayError as error:
         return Converted(path.name, problem=error)

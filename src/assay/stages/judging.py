@@ -28,6 +28,7 @@ from assay.core.twins.rounds import GUESS_LIMIT, hear_again, lay_out
 from assay.errors import InfrastructureError, TaskDefinitionError, UnguardedError
 from assay.model.failure import Failure
 from assay.model.ledger import Cost
+from assay.model.loss import Loss
 from assay.model.report import Status, TestReport
 from assay.model.sandbox import Usage
 from assay.model.task import PUZZLE, WORKSPACE, Task
@@ -37,6 +38,7 @@ from assay.model.verdict import Dropped, Verdict
 from assay.ports.framework import TwinMaker
 from assay.stages import twins
 from assay.stages.running import Applied, Runner, TestRun
+from assay.stages.settling import settle
 from assay.stages.toolbox import Toolbox, cost_of
 from assay.stages.twins import Mint, Stand
 
@@ -57,6 +59,10 @@ class Prepared:
     cost: Cost
     pool: Pool = NO_TWINS
     pool_sha256: str = ""
+    settled_sha256: str = ""
+    """Of what was found out about an imported task; empty for others."""
+    losses: tuple[Loss, ...] = ()
+    """What of an imported task's lists does not hold here."""
 
     @property
     def task(self) -> Task:
@@ -66,15 +72,14 @@ class Prepared:
     @property
     def verifier_sha256(self) -> str:
         """Of everything that judges besides the task."""
-        return json_digest(
-            {
-                "assay": __version__,
-                "weaving": WEAVING,
-                "framework": self.stand.runner.framework.name,
-                "environment": self.stand.environment.digest,
-                "twins": self.pool_sha256,
-            }
-        )
+        parts = {
+            "assay": __version__,
+            "weaving": WEAVING,
+            "framework": self.stand.runner.framework.name,
+            "environment": self.stand.environment.digest,
+            "twins": self.pool_sha256,
+        }
+        return json_digest(parts | ({"lists": self.settled_sha256} if self.settled_sha256 else {}))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +101,11 @@ async def prepare(task: Task, tools: Toolbox, *, fresh_twins: bool = False) -> P
             f"{task.slug}: its own script gives the reward, and there are no tests that could be looked at one by one",
             hint="`assay verify` judges it; attacks and most checks need a list of tests",
         )
+    digest = task_digest(task)
     base = await base_of(task, tools)
     base_layer = await tools.layers.put(base)
-    source = task.assay.source
-    name = source.origin if source.kind == "pypi" else ""
-    built = await tools.environments.rebuild(task.assay.environment, base, base_layer, name=name)
+    found = await settle(task, base, base_layer, tools)
+    task, built = found.task, found.built
     framework = tools.framework(task.assay.framework)
     inside = framework.inside(task.hidden_tests)
     stand = Stand(
@@ -114,9 +119,11 @@ async def prepare(task: Task, tools: Toolbox, *, fresh_twins: bool = False) -> P
     )
     prepared = Prepared(
         stand=stand,
-        digest=task_digest(task),
+        digest=digest,
         is_protected=_guard(stand),
         cost=built.cost,
+        settled_sha256=found.digest,
+        losses=found.losses,
     )
     return await _with_twins(prepared, tools, fresh=fresh_twins)
 
@@ -153,7 +160,8 @@ async def base_of(task: Task, tools: Toolbox) -> Tree:
     source = task.assay.source
     base = await anyio.to_thread.run_sync(tools.tasks.base, task)
     if base is None:
-        base = await tools.source(source.kind).base(source)
+        fetched = await tools.source(source.kind).base(source)
+        base = {**fetched, **task.workspace}
     if source.kind == PUZZLE and not base:
         raise TaskDefinitionError(
             f"{task.slug}: {WORKSPACE}: found nothing, expected the files that a candidate starts from",
@@ -178,7 +186,8 @@ async def base_of(task: Task, tools: Toolbox) -> Tree:
 
 async def _with_twins(prepared: Prepared, tools: Toolbox, *, fresh: bool) -> Prepared:
     stand = prepared.stand
-    key = json_digest([prepared.digest, stand.environment.digest, stand.runner.framework.name, WEAVING])
+    settled = [prepared.settled_sha256] if prepared.settled_sha256 else []
+    key = json_digest([prepared.digest, stand.environment.digest, stand.runner.framework.name, WEAVING, *settled])
     known = None if fresh else twins.recall(tools.store, key)
     if known is not None and not known[0].broken:
         return replace(prepared, pool=known[0], pool_sha256=known[1])

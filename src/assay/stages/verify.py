@@ -15,7 +15,8 @@ import anyio
 
 from assay.core.hashing import task_digest
 from assay.errors import InfrastructureError, InputError, StoreError, VerifierError
-from assay.model.event import Note, OnEvent, Stage
+from assay.model.event import Log, Note, OnEvent, Stage
+from assay.model.loss import Loss
 from assay.model.report import Status
 from assay.model.task import Task
 from assay.model.verdict import Verdict
@@ -26,6 +27,8 @@ from assay.stages.scripted import Try, judge_script
 from assay.stages.scripted import prove as prove_script
 from assay.stages.toolbox import Toolbox
 from assay.stages.twins import load as load_pool
+
+LOSSES_TOLD = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +48,31 @@ async def verify_candidate(path: Path, agent: Agent, tools: Toolbox, emit: OnEve
         return Verification((await judge_script(task, Try(agent.name, patch), tools),))
     patch = await agent.attempt(task)
     try:
-        prepared = await _prepare(task, tools, emit)
+        prepared = await prepare_on_record(task, tools, emit)
     except InfrastructureError as error:
         return Verification((failed(task.slug, task_digest(task), agent.name, patch, error),))
-    if prepared.pool.broken:
-        broken = VerifierError(
-            f"{task.slug}: the reference change does not resolve the task, so nothing can be judged by it: "
-            f"{prepared.pool.broken}",
-            hint=f"type: assay verify {path}",
-        )
-        return Verification((failed(task.slug, prepared.digest, agent.name, patch, broken),))
     emit(Stage(subject=task.slug, stage=f"verify {agent.name}"))
-    judged = await judge_on_record(prepared, agent.name, patch, tools, stage="verify", all_tests=True)
-    return Verification((judged.verdict,))
+    return Verification((await judge_prepared(prepared, agent.name, patch, tools, hint=f"type: assay verify {path}"),))
+
+
+async def judge_prepared(
+    prepared: Prepared,
+    name: str,
+    patch: bytes,
+    tools: Toolbox,
+    *,
+    hint: str = "type: assay verify with this task alone",
+) -> Verdict:
+    """The verdict on one change; none where the reference change itself does not resolve the task."""
+    if prepared.pool.broken:
+        slug = prepared.task.slug
+        broken = VerifierError(
+            f"{slug}: the reference change does not resolve the task, so nothing can be judged by it: "
+            f"{prepared.pool.broken}",
+            hint=hint,
+        )
+        return failed(slug, prepared.digest, name, patch, broken)
+    return (await judge_on_record(prepared, name, patch, tools, stage="verify", all_tests=True)).verdict
 
 
 async def replay(path: Path, record: Verdict, tools: Toolbox, emit: OnEvent) -> Verification:
@@ -82,7 +97,7 @@ async def replay(path: Path, record: Verdict, tools: Toolbox, emit: OnEvent) -> 
             hint="replay in the project that reached the verdict",
         ) from error
     try:
-        prepared = replace(await _prepare(task, tools, emit), pool=pool, pool_sha256=record.pool_sha256)
+        prepared = replace(await prepare_on_record(task, tools, emit), pool=pool, pool_sha256=record.pool_sha256)
     except InfrastructureError as error:
         return Verification((failed(task.slug, task_digest(task), record.agent, patch, error),))
     emit(Stage(subject=task.slug, stage=f"replay {record.agent}"))
@@ -111,7 +126,7 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
     oracle, nop = tools.agent("oracle"), tools.agent("nop")
     patches = {agent.name: await agent.attempt(task) for agent in (oracle, nop)}
     try:
-        prepared = await _prepare(task, tools, emit, fresh_twins=True)
+        prepared = await prepare_on_record(task, tools, emit, fresh_twins=True)
     except InfrastructureError as error:
         digest = task_digest(task)
         return Verification(tuple(failed(task.slug, digest, name, patches[name], error) for name in patches))
@@ -128,12 +143,23 @@ async def verify_task(path: Path, runs: int, tools: Toolbox, emit: OnEvent) -> V
     return verification
 
 
-async def _prepare(task: Task, tools: Toolbox, emit: OnEvent, *, fresh_twins: bool = False) -> Prepared:
+async def prepare_on_record(task: Task, tools: Toolbox, emit: OnEvent, *, fresh_twins: bool = False) -> Prepared:
+    """`prepare`, with its cost in the ledger; what of an imported task's lists does not hold is told."""
     emit(Stage(subject=task.slug, stage="environment"))
     started_at = tools.clock.now()
     prepared = await prepare(task, tools, fresh_twins=fresh_twins)
+    for loss in prepared.losses[:LOSSES_TOLD]:
+        emit(Log(subject=task.slug, text=f"{loss.field}: {loss.reason}"))
+    if prepared.losses:
+        emit(Note(text=f"{task.slug}: {_told(prepared.losses)}"))
     tools.store.charge([tools.entry("environment", task.slug, started_at, prepared.cost)])
     return prepared
+
+
+def _told(losses: Sequence[Loss]) -> str:
+    """How many of the published tests do not hold here, and the first."""
+    tests = "one published test does" if len(losses) == 1 else f"{len(losses)} published tests do"
+    return f"{tests} not hold here and count otherwise or for nothing; the first: {losses[0].reason}"
 
 
 async def _judge_into(

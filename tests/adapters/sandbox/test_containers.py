@@ -18,13 +18,13 @@ import pytest
 
 from assay.adapters.files import sandbox_uid
 from assay.adapters.sandbox.containers import ContainerSandbox, DockerSandbox, PodmanSandbox
-from assay.app import load_settings
 from assay.errors import InputError, PrerequisiteError, SandboxError
 from assay.model.sandbox import Command, ExecResult, Limits, Mount, SandboxSpec
 from assay.testing.container_image import image_of_tools
 from assay.testing.sandbox_contract import CHECKS, Result, built_in, run_check
 from assay.testing.sandbox_kit import processes_with, token
 from assay.testing.sandbox_programs import program
+from assay.wiring import load_settings
 
 AT_ONCE = 4
 """Starting a container is mostly waiting."""

@@ -34,7 +34,7 @@ from assay.ports.environment import Built, Rung
 from assay.ports.sandbox import Sandbox, Session
 
 _MEMORY = "environment"
-_FORMAT = 3
+_FORMAT = 4
 """Part of every key: raise it when the way of building changes."""
 _CACHE_LAYERS = 24
 _OFFLINE = re.compile(
@@ -451,7 +451,8 @@ class _Work:
             # Dependencies that exist as source only are built by the tools of their time; the project itself is not,
             # because only newer ones install it in place.
             old = step in ("resolve", "install") and not self.newest
-            until = cutoffs(self.recipe.python, newer, project_name(self.base), old_builders=old)
+            alone = step.startswith("install-")
+            until = cutoffs(self.recipe.python, newer, project_name(self.base), old_builders=old, alone=alone)
             dates = [a for name, day in until.items() for a in ("--exclude-newer-package", f"{name}={day.isoformat()}")]
             argv = (*argv, "--exclude-newer", newer.isoformat(), *dates)
         command = Command((f"{_TOOL}/uv", *argv), env=tuple(env.items()), stdin=stdin)

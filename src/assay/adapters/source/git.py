@@ -100,7 +100,7 @@ class GitSource:
         remote = await reader.remote_url()
         public = _url(remote, strict=False) if remote else None
         if public and not public.startswith("file:"):
-            await anyio.to_thread.run_sync(self._remember, _public(public), reader.git_dir)
+            await anyio.to_thread.run_sync(self.remember, _public(public), reader.git_dir)
             return reader, _public(public)
         return reader, str(_folder(origin))
 
@@ -190,7 +190,7 @@ class GitSource:
     def _memory(self, origin: str) -> Path:
         return self._cache_dir / "clones" / hashlib.sha256(origin.encode()).hexdigest()
 
-    def _remember(self, origin: str, git_dir: Path) -> None:
+    def remember(self, origin: str, git_dir: Path) -> None:
         """Keep which local clone a public origin was mined from; digests decide whether it is still the right one."""
         note = self._memory(origin)
         note.parent.mkdir(parents=True, exist_ok=True)

@@ -31,6 +31,8 @@ FIRST_PAGE, LAST_PAGE, PAGE_GROWTH = 100, 12_800, 4
 MAX_LIST_BYTES = 256 << 20
 _REVISION = re.compile(r"^(?!-)[^\s\0:]+$")
 VERSION = re.compile(r"\d+(?:\.\d+)+(?:(?:a|b|rc|\.post|\.dev)\d+)?")
+_FULL_NAME = re.compile(r"^(?:[0-9a-f]{40}|[0-9a-f]{64})$")
+_COMMITTED = re.compile(rb"^committer .* (\d+) [+-]\d{4}$", re.MULTILINE)
 _FILE_MODES = ("100644", "100755", "120000")
 
 
@@ -102,14 +104,7 @@ class GitReader:
 
     async def entries(self, commit: str) -> dict[str, Blob]:
         """All entries of a commit's tree, gitlinks included."""
-        out = await self._output("ls-tree", "-r", "-z", "-l", "--full-tree", commit)
-        entries = {}
-        for line in out.split(b"\0"):
-            if line:
-                head, _, name = line.partition(b"\t")
-                mode, _, sha, size = head.decode().split()
-                entries[os.fsdecode(name)] = Blob(mode, sha, int(size) if size != "-" else 0)
-        return entries
+        return _listing(await self._output("ls-tree", "-r", "-z", "-l", "--full-tree", commit))
 
     async def blobs(self, shas: Sequence[str], total_bytes: int) -> dict[str, bytes]:
         """The contents of blobs, in one process. Raises ProviderError when the clone lacks one."""
@@ -131,6 +126,38 @@ class GitReader:
             found[sha] = bytes(out[end + 1 : end + 1 + size])
             start = end + 1 + size + 1
         return found
+
+    async def dates(self, commits: Sequence[str]) -> dict[str, datetime]:
+        """The dates of those of the commits that are there, in one process; what is no full name is not there."""
+        asked = [sha for sha in dict.fromkeys(commits) if _FULL_NAME.match(sha)]
+        stdin = "".join(f"{sha}\n" for sha in asked).encode()
+        out = await self._output("cat-file", "--batch", stdin=stdin)
+        found: dict[str, datetime] = {}
+        start = 0
+        for sha in asked:
+            end = out.index(b"\n", start)
+            words = out[start:end].split()
+            start = end + 1
+            if len(words) == 3:
+                size = int(words[2])
+                date = _COMMITTED.search(out, start, start + size) if words[1] == b"commit" else None
+                if date:
+                    found[sha] = _date(date[1])
+                start += size + 1
+        return found
+
+    async def some(self, commit: str, paths: Sequence[str], limit_bytes: int) -> dict[str, FileState]:
+        """Those of these files that a commit has. Raises ProviderError, InputError for more than `limit_bytes`."""
+        names = [path for path in dict.fromkeys(paths) if is_safe_path(path)]
+        if not names:
+            return {}
+        out = await self._output("--literal-pathspecs", "ls-tree", "-z", "-l", "--full-tree", commit, "--", *names)
+        blobs = {path: blob for path, blob in _listing(out).items() if blob.mode in _FILE_MODES}
+        size = sum(blob.size_bytes for blob in blobs.values())
+        if size > limit_bytes:
+            raise InputError(f"the files of the patch have {size} bytes at {commit}, more than {limit_bytes}")
+        data = await self.blobs(sorted({blob.sha for blob in blobs.values()}), size)
+        return {path: FileState(data[blob.sha], cast("Mode", blob.mode)) for path, blob in blobs.items()}
 
     async def _output(self, *arguments: str, stdin: bytes = b"", output_bytes: int = MAX_LIST_BYTES) -> bytes:
         result = await self._run(*arguments, stdin=stdin, output_bytes=output_bytes)
@@ -210,6 +237,17 @@ async def read_pair(reader: GitReader, base: str, gold: str | None, limits: Tree
         for path in omitted.keys() & tree.keys():
             del tree[path]
     return Pair(trees[0], trees[1], tuple(f"{path}: {omitted[path]}" for path in sorted(omitted)))
+
+
+def _listing(out: bytes) -> dict[str, Blob]:
+    """What `ls-tree -z -l` printed."""
+    entries = {}
+    for line in out.split(b"\0"):
+        if line:
+            head, _, name = line.partition(b"\t")
+            mode, _, sha, size = head.decode().split()
+            entries[os.fsdecode(name)] = Blob(mode, sha, int(size) if size != "-" else 0)
+    return entries
 
 
 def _omitted_entries(old: dict[str, Blob], new: dict[str, Blob]) -> dict[str, str]:
