@@ -24,7 +24,7 @@ from typing import Any
 
 import anyio
 
-from assay import app
+from assay import wiring
 from assay.adapters.store.project import STATE, init_project
 from assay.core.bounds import lower_bound
 from bench.defects import DEFECTS
@@ -91,7 +91,7 @@ async def run(given: argparse.Namespace, folders: Sequence[Path], log: Log) -> N
             if (shared / name).is_dir() and not (project / STATE / name).exists():
                 (project / STATE / name).symlink_to((shared / name).resolve())
     with service() as port:
-        async with app._toolbox(project / STATE, project / "tasks", "bubblewrap", unsafe=False) as tools:
+        async with wiring.toolbox(project / STATE, project / "tasks", "bubblewrap", unsafe=False) as tools:
             field_ = Field(tools, project, log, port, anyio.CapacityLimiter(given.jobs), quick=given.quick)
             if given.untouched:
                 checks = tuple(check for check in QUIET_CHECKS if not given.check or check in given.check)

@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 
-from assay import app
+from assay import wiring
 from assay.adapters.store.project import STATE
 from assay.core.admission import outcome_of
 from assay.core.hashing import json_digest, task_digest
@@ -304,7 +304,7 @@ class Field:
         for name in ("cache", "environments", "layers"):
             if not (elsewhere / name).exists():
                 (elsewhere / name).symlink_to((self.project / STATE / name).resolve())
-        async with app._toolbox(elsewhere, copy.parent, "bubblewrap", unsafe=False) as other:
+        async with wiring.toolbox(elsewhere, copy.parent, "bubblewrap", unsafe=False) as other:
             online = replace(other, sandbox=Online(other.sandbox), slots=tools.slots)
             return await (self.disputed(copy, online) if self.quick else _complaint(copy, online))
 

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import anyio
 
-from assay import app
+from assay import wiring
 from assay.adapters.store.project import STATE
 from assay.core.variants.changes import read_gold
 from assay.core.variants.equivalence import distinct
@@ -119,7 +119,7 @@ def _install(place: Path, requirements: list[str]) -> str:
 
 
 async def _assay(project: Path, folder: Path) -> Done:
-    async with app._toolbox(project / STATE, folder.parent, "bubblewrap", unsafe=False) as tools:
+    async with wiring.toolbox(project / STATE, folder.parent, "bubblewrap", unsafe=False) as tools:
         task = tools.tasks.read(folder)
         prepared = await prepare(task, tools)
         applied = await prepared.stand.runner.apply(task.gold_patch, prepared.stand.base_layer, prepared.is_protected)

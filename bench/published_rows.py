@@ -21,7 +21,6 @@ from typing import Any
 import anyio
 
 from assay.adapters.exchange.swebench_import import SwebenchImporter
-from assay.app import _toolbox
 from assay.core.causes import classifier
 from assay.core.exchange.swebench_ids import listed
 from assay.core.exchange.swebench_rule import Disagreement, disagreements
@@ -32,6 +31,7 @@ from assay.model.task import Task
 from assay.stages.judging import base_of
 from assay.stages.settling import Trial, try_out
 from assay.stages.toolbox import Toolbox
+from assay.wiring import toolbox
 
 COLUMNS = ("FAIL_TO_PASS", "PASS_TO_PASS")
 WRONG_ROW = frozenset({"impossible-id"})
@@ -80,7 +80,7 @@ def compare(row: dict[str, Any], trial: Trial, base: Any) -> list[Disagreement]:
 
 async def run(args: argparse.Namespace) -> None:
     known = {json.loads(line)["instance_id"] for line in lines(args.out)}
-    async with _toolbox(args.state, args.state / "tasks", "bubblewrap", unsafe=False) as tools:
+    async with toolbox(args.state, args.state / "tasks", "bubblewrap", unsafe=False) as tools:
         git = tools.source("git")
         importer = SwebenchImporter(remember=git.remember)  # type: ignore[attr-defined]
         readings = importer.read(args.rows, args.repositories)

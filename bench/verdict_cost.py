@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from assay import app
+from assay import wiring
 from assay.adapters.store.project import STATE
 from assay.core.hashing import task_digest
 from assay.stages.judging import judge, prepare
@@ -75,7 +75,7 @@ def _measure(folder: Path, seconds: float) -> tuple[float, float, float, float]:
 
 async def _compare(project: Path, folder: Path, repository: Path) -> tuple[float, float, float, float]:
     found: list[tuple[float, float, float, float]] = []
-    async with app._toolbox(project / STATE, folder.parent, "bubblewrap", unsafe=False) as tools:
+    async with wiring.toolbox(project / STATE, folder.parent, "bubblewrap", unsafe=False) as tools:
         task = tools.tasks.read(folder)
         prepared = await prepare(task, tools)
         patch = await tools.agent("oracle").attempt(task)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import anyio
 
-from assay import app
+from assay import wiring
 from assay.adapters.store.project import STATE
 from assay.core.twins.cases import stem
 from assay.core.variants.changes import read_gold
@@ -57,7 +57,7 @@ def main() -> None:
 
 async def _compare_all(project: Path, names: list[str], variants: int) -> Counter[str]:
     counts: Counter[str] = Counter()
-    async with app._toolbox(project / STATE, project / "tasks", "bubblewrap", unsafe=False) as tools:
+    async with wiring.toolbox(project / STATE, project / "tasks", "bubblewrap", unsafe=False) as tools:
         for name in names:
             try:
                 line = await _compare(project / "tasks" / name, tools, variants, counts)

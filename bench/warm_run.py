@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from assay import app
+from assay import wiring
 from assay.adapters.store.project import STATE
 from assay.model.audit import AuditSettings
 from assay.model.sandbox import Usage
@@ -57,7 +57,7 @@ def run(folder: Path) -> list[Row]:
 
 
 async def _measure(project: Path, folder: Path) -> tuple[Taken, Taken]:
-    async with app._toolbox(project / STATE, folder.parent, "bubblewrap", unsafe=False) as tools:
+    async with wiring.toolbox(project / STATE, folder.parent, "bubblewrap", unsafe=False) as tools:
         task = tools.tasks.read(folder)
         prepared = await prepare(task, tools)
         applied = await prepared.stand.runner.apply(task.gold_patch, prepared.stand.base_layer, prepared.is_protected)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from assay.adapters.sandbox.client import Client
 from assay.adapters.sandbox.container_diagnosis import engine
-from assay.app import load_settings
+from assay.wiring import load_settings
 
 # How busy the machine is says nothing about the code.
 settings.register_profile("assay", deadline=None, suppress_health_check=[HealthCheck.too_slow])

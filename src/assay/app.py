@@ -1,36 +1,27 @@
-"""Settings and wiring: which adapter serves which port. The only reader of environment variables.
-
-The functions here are the use cases that a front end calls (`assay.cli.interface.App`).
-"""
+"""The use cases that a front end calls (`assay.cli.interface.App`), over the adapters that `assay.wiring` chooses."""
 
 from __future__ import annotations
 
 import os
-import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import anyio
 
 from assay.adapters.clock import SystemClock
 from assay.adapters.environment.interpreters import Interpreters
-from assay.adapters.environment.uv import Index, UvEnvironments
 from assay.adapters.exchange.predictions import names_of, read_predictions
+from assay.adapters.exchange.training import TRAJECTORIES, TRIAL_FORMATS, export_trials, import_trajectories
 from assay.adapters.exclusions import read_rows
 from assay.adapters.format.harbor import HarborFormat
-from assay.adapters.patch.git import GitPatchWriter
 from assay.adapters.registry import Registry
-from assay.adapters.source.downloads import Connection
 from assay.adapters.store.database import open_store
-from assay.adapters.store.layers import LayerStore
-from assay.adapters.store.project import STATE, init_project, read_settings
+from assay.adapters.store.project import STATE, TRIALS, init_project, read_settings
 from assay.core.exclusion import Exclusions
 from assay.core.funnel import lines_of, origins_of
 from assay.core.hashing import task_digest
 from assay.core.staleness import is_stale
-from assay.errors import AssayError, InputError, PrerequisiteError
+from assay.errors import AssayError, InputError
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun, AuditSettings
 from assay.model.event import Note, OnEvent
@@ -51,11 +42,9 @@ from assay.model.summary import (
 from assay.model.verdict import Verdict
 from assay.ports.agent import Agent
 from assay.ports.exchange import Exporter, Importer
-from assay.ports.framework import Framework
-from assay.ports.sandbox import Finding, Sandbox
-from assay.ports.source import Query, Source
+from assay.ports.sandbox import Finding
+from assay.ports.source import Query
 from assay.ports.store import Store
-from assay.ports.writer import Writer
 from assay.stages import importing
 from assay.stages.attack import attack_task, chosen
 from assay.stages.audit.audit import AuditWish, audit_task
@@ -66,6 +55,7 @@ from assay.stages.predictions import grade_predictions
 from assay.stages.prove import ProofSettings
 from assay.stages.toolbox import Toolbox
 from assay.stages.verify import replay, verify_candidate, verify_task
+from assay.wiring import ENGINES, Sources, load_settings, sandbox_named, toolbox
 
 EVIDENCE_STAGES = ("verify", "audit", "difficulty", "review")
 ROW_SECONDS = 600.0
@@ -87,167 +77,6 @@ __all__ = [
     "status",
     "verify",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the environment says. Read once, here."""
-
-    home: Path
-    path: str
-    cache: Path
-    pyenv_root: Path | None
-    uv_pythons: Path | None
-    certificates: Path | None
-    proxy: str | None
-    index_url: str
-    package_index: str
-    model_url: str
-    model_key: str
-    fetch_environment: Mapping[str, str]
-    engine_environment: Mapping[str, str]
-    """How the clients of container engines find theirs."""
-
-
-ENGINES = ("docker", "podman")
-ENGINE_VARIABLES = (
-    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_BUILDKIT"),
-    *("CONTAINER_HOST", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF", "XDG_RUNTIME_DIR", "HOME"),
-)
-
-
-def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
-    """Settings from environment variables (the process's own unless given)."""
-    env = dict(os.environ) if variables is None else dict(variables)  # noqa: TID251  the one place
-
-    def folder(name: str) -> Path | None:
-        return Path(env[name]) if env.get(name) else None
-
-    home = folder("HOME") or Path.home()
-    kept = ("SSH_AUTH_SOCK", "GIT_SSL_CAINFO", "https_proxy", "HTTPS_PROXY", "http_proxy", "HTTP_PROXY", "no_proxy")
-    return Settings(
-        home=home,
-        path=env.get("PATH", "/usr/local/bin:/usr/bin:/bin"),
-        cache=(folder("XDG_CACHE_HOME") or home / ".cache") / "assay",
-        pyenv_root=folder("PYENV_ROOT"),
-        uv_pythons=folder("UV_PYTHON_INSTALL_DIR"),
-        certificates=folder("SSL_CERT_FILE"),
-        proxy=env.get("HTTPS_PROXY") or env.get("https_proxy"),
-        index_url=env.get("ASSAY_INDEX_URL", "https://pypi.org"),
-        package_index=env.get("UV_DEFAULT_INDEX", ""),
-        model_url=env.get("ASSAY_MODEL_URL", "https://api.openai.com/v1"),
-        model_key=env.get("ASSAY_MODEL_KEY") or env.get("OPENAI_API_KEY", ""),
-        fetch_environment={name: env[name] for name in kept if env.get(name)},
-        engine_environment={name: env[name] for name in ENGINE_VARIABLES if env.get(name)},
-    )
-
-
-def _uv() -> Path:
-    try:
-        from uv import find_uv_bin
-
-        return Path(find_uv_bin())
-    except (ImportError, FileNotFoundError) as error:
-        raise PrerequisiteError("uv is not installed beside assay", hint="type: pip install uv") from error
-
-
-def _sandbox(registry: Registry, name: str, state: Path, settings: Settings, *, unsafe: bool) -> Sandbox:
-    make = registry.load("sandbox", name)
-    more: dict[str, object] = {"i_know": unsafe} if name == "none" else {}
-    if name in ENGINES:
-        more["variables"] = settings.engine_environment
-    sandbox: Sandbox = make(state / "sandboxes", **more)
-    return sandbox
-
-
-@asynccontextmanager
-async def _toolbox(
-    state: Path, tasks_folder: Path, sandbox_name: str, *, unsafe: bool, model: tuple[str, str] = ("", "")
-) -> AsyncIterator[Toolbox]:
-    """One of each port, under a run that is closed whatever way the work ends."""
-    settings, registry, clock = load_settings(), Registry(), SystemClock()
-    store = open_store(state / "assay.db", state / "blobs")
-    run_id = store.begin_run(sys.argv[1:], clock.now())
-    code = 1
-    try:
-        sandbox = _sandbox(registry, sandbox_name, state, settings, unsafe=unsafe)
-        await sandbox.reap(store.live_runs())
-        interpreters = Interpreters(
-            home=settings.home,
-            path=settings.path,
-            pyenv_root=settings.pyenv_root,
-            uv_folder=settings.uv_pythons,
-        )
-        environments = UvEnvironments(
-            state / "environments",
-            sandbox,
-            store,
-            await interpreters.find(),
-            uv_path=_uv(),
-            index=Index(settings.package_index, settings.certificates),
-            label=run_id,
-        )
-        frameworks: dict[str, Framework] = {}
-
-        def framework(name: str) -> Framework:
-            if name not in frameworks:
-                frameworks[name] = registry.load("framework", name)()
-            return frameworks[name]
-
-        def agent(name: str) -> Agent:
-            made: Agent = registry.load("agent", name)()
-            return made
-
-        yield Toolbox(
-            run_id=run_id,
-            sandbox=sandbox,
-            layers=LayerStore(state / "layers"),
-            environments=environments,
-            patches=GitPatchWriter(),
-            store=store,
-            tasks=HarborFormat(),
-            clock=clock,
-            source=_sources(registry, state / "cache", settings),
-            framework=framework,
-            agent=agent,
-            tasks_folder=tasks_folder,
-            writer=_writer(model, settings),
-            slots=anyio.CapacityLimiter(len(os.sched_getaffinity(0))),
-        )
-        code = 0
-    finally:
-        store.end_run(run_id, clock.now(), code)
-        store.close()
-
-
-def _writer(model: tuple[str, str], settings: Settings) -> Writer | None:
-    name, url = model
-    if not name:
-        return None
-    from assay.adapters.writer.chat import ChatWriter
-
-    return ChatWriter(name, url or settings.model_url, key=settings.model_key)
-
-
-class _sources:
-    """Sources by kind, made when first asked for."""
-
-    def __init__(self, registry: Registry, cache: Path, settings: Settings) -> None:
-        self._registry, self._cache, self._settings = registry, cache, settings
-        self._made: dict[str, Source] = {}
-
-    def __call__(self, kind: str) -> Source:
-        if kind not in self._made:
-            make = self._registry.load("source", kind)
-            settings, cache = self._settings, self._cache / kind
-            if kind == "pypi":
-                connection = Connection(ca_file=settings.certificates, proxy=settings.proxy)
-                self._made[kind] = make(cache, index_url=settings.index_url, connection=connection)
-            elif kind == "git":
-                self._made[kind] = make(cache, environment=settings.fetch_environment)
-            else:
-                self._made[kind] = make(cache)
-        return self._made[kind]
 
 
 def _jobs(asked: int | None, settings: ProjectSettings) -> int:
@@ -285,7 +114,7 @@ async def mine(options: MineOptions, project_dir: Path, on_event: OnEvent) -> Mi
     state = project_dir / STATE
     unsafe = options.i_know_it_is_unsafe
     model = (options.model, options.model_url)
-    async with _toolbox(state, project_dir / settings.tasks, options.sandbox, unsafe=unsafe, model=model) as tools:
+    async with toolbox(state, project_dir / settings.tasks, options.sandbox, unsafe=unsafe, model=model) as tools:
         return await mine_stage(kind, query, tools, mining, on_event)
 
 
@@ -293,7 +122,7 @@ async def verify(options: VerifyOptions, project_dir: Path | None, on_event: OnE
     """See `assay.cli.interface.App`."""
     state = project_dir / STATE if project_dir else load_settings().cache
     folder = options.task.parent
-    async with _toolbox(state, folder, options.sandbox, unsafe=options.i_know_it_is_unsafe) as tools:
+    async with toolbox(state, folder, options.sandbox, unsafe=options.i_know_it_is_unsafe) as tools:
         if options.replay is not None:
             verification = await replay(options.task, options.replay, tools, on_event)
         elif options.patch is not None:
@@ -318,7 +147,7 @@ async def grade(options: GradeOptions, project_dir: Path | None, on_event: OnEve
     names = {name: path for path in options.tasks for name in names_of(path)}
     state = project_dir / STATE if project_dir else load_settings().cache
     unsafe, folder = options.i_know_it_is_unsafe, options.tasks[0].parent if options.tasks else state
-    async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
+    async with toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         graded = await grade_predictions(predictions, names, tools, on_event, jobs=options.jobs, fresh=options.fresh)
     return [*graded, *problems]
 
@@ -328,7 +157,7 @@ async def attack(options: AttackOptions, project_dir: Path | None, on_event: OnE
     state = project_dir / STATE if project_dir else load_settings().cache
     folder, unsafe = options.task.parent, options.i_know_it_is_unsafe
     chosen(options.only)  # a wrong name shows before anything is opened
-    async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
+    async with toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         return await attack_task(options.task, tools, on_event, names=options.only, jobs=options.jobs)
 
 
@@ -348,13 +177,15 @@ async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEve
     ]
     for patch, right in patches:
         HarborFormat().add_to_bank(options.task, patch, right=right)
-    async with _toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
+    async with toolbox(state, folder, options.sandbox, unsafe=unsafe) as tools:
         return await audit_task(options.task, tools, on_event, wish)
 
 
 async def import_tasks(options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
     settings, registry = read_settings(project_dir), Registry()
+    if options.format == TRAJECTORIES:
+        return await anyio.to_thread.run_sync(import_trajectories, options, project_dir / TRIALS, on_event)
     importer = _importer(registry, options.format, project_dir / STATE, settings)
     folder = project_dir / settings.tasks
     return await importing.import_tasks(importer, options, HarborFormat(), folder, on_event)
@@ -368,16 +199,23 @@ def _importer(registry: Registry, name: str, state: Path, settings: ProjectSetti
         return importer
     limits = Limits(wall_seconds=max(settings.run_seconds, ROW_SECONDS), memory_mib=settings.memory_mib)
     protected = registry.load("framework", "pytest")().protected_patterns()
-    git = _sources(registry, state / "cache", load_settings())("git")
+    git = Sources(registry, state / "cache", load_settings())("git")
     made: Importer = make(limits=limits, protected=protected, remember=git.remember)  # type: ignore[attr-defined]
     return made
 
 
 async def export(options: ExportOptions, project_dir: Path | None, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
-    exporter: Exporter = Registry().load("exporter", options.format)()
+    registry = Registry()
+    if options.format in TRIAL_FORMATS:
+        folder = project_dir / read_settings(project_dir).tasks if project_dir else None
+        return await anyio.to_thread.run_sync(export_trials, options, folder, on_event)
+    if options.format not in registry.names("exporter"):
+        known = ", ".join((*registry.names("exporter"), *TRIAL_FORMATS))
+        raise InputError(f"there is no format {options.format!r} to export to", hint=f"the known ones are: {known}")
+    exporter: Exporter = registry.load("exporter", options.format)()
     state = project_dir / STATE if project_dir else load_settings().cache
-    async with _toolbox(state, options.out, "bubblewrap", unsafe=False) as tools:
+    async with toolbox(state, options.out, "bubblewrap", unsafe=False) as tools:
         return await export_tasks(exporter, options, tools, on_event)
 
 
@@ -474,12 +312,20 @@ def _task_view(folder: Path, store: Store | None) -> TaskView:
     )
 
 
+def workbench(
+    project_dir: Path | None, tasks_folder: Path, *, sandbox: str = "bubblewrap", unsafe: bool = False
+) -> AbstractAsyncContextManager[Toolbox]:
+    """The ports of one run, for callers that stay for more than one use case: `assay.environment`."""
+    state = project_dir / STATE if project_dir else load_settings().cache
+    return toolbox(state, tasks_folder, sandbox, unsafe=unsafe)
+
+
 async def diagnose() -> list[Finding]:
     """See `assay.cli.interface.App`."""
     settings, registry = load_settings(), Registry()
     findings: list[Finding] = []
     for name in ("bubblewrap", *ENGINES):
-        findings += await _sandbox(registry, name, settings.cache, settings, unsafe=False).diagnose()
+        findings += await sandbox_named(registry, name, settings.cache, settings, unsafe=False).diagnose()
     interpreters = await Interpreters(
         home=settings.home, path=settings.path, pyenv_root=settings.pyenv_root, uv_folder=settings.uv_pythons
     ).find()

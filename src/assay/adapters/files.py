@@ -26,8 +26,12 @@ def sandbox_uid() -> int | None:
 def give_to_sandbox(path: Path) -> None:
     """Make a tree belong to the sandboxed user, links not followed; nothing to do for an ordinary user."""
     uid = sandbox_uid()
-    if uid is None:
-        return
+    if uid is not None:
+        give(path, uid)
+
+
+def give(path: Path, uid: int) -> None:
+    """Make a tree belong to a user and the group of the same number, links not followed. Needs root."""
     os.chown(path, uid, uid, follow_symlinks=False)
     if path.is_symlink() or not path.is_dir():
         return

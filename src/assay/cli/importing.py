@@ -26,6 +26,7 @@ WHICH = "What to take (without these: everything)"
     examples=(
         "assay import swe-bench rows.jsonl --repositories ../clones --limit 20",
         "assay import harbor ../their-tasks/hello-world",
+        "assay import trajectories ../runs/mini-swe-agent",
     ),
 )
 @click.argument("format_name", metavar="FORMAT")
@@ -55,9 +56,10 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
 ) -> int:
     """Read tasks of FORMAT at each PATH into the project, and say what could not be carried.
 
-    Nothing of what is read is run. An item that is broken is told and passed over; what is in the project already
-    and says the same stays as it is, so that the same line can be run again. Ends with 0 when every item came in,
-    1 when one could not be read, 4 when only infrastructure kept one out.
+    Tasks: harbor (Terminal-Bench's folders too), swe-bench. Trajectories of ATIF and mini-swe-agent (format
+    trajectories) become files of trials. Nothing of what is read is run. An item that is broken is told and passed
+    over; what is in the project already and says the same stays as it is, so that the same line can be run again.
+    Ends with 0 when every item came in, 1 when one could not be read, 4 when only infrastructure kept one out.
     """
     home = projects.existing_or_new(project, app)
     options = ImportOptions(format_name, paths, repositories, only, limit)

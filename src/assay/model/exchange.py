@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from assay.errors import AssayError
 from assay.model.loss import Loss
@@ -53,5 +54,7 @@ class ExportOptions:
     what: tuple[Path, ...]
     """Task folders; for formats of trials, files of trials."""
     out: Path
+    layout: Literal["parquet", "jsonl"] = "parquet"
+    """How rows are written, for formats that have any."""
     self_contained: bool = False
     """Whether the base comes along, for formats whose images are built from it."""

@@ -125,7 +125,7 @@ class Runner:
         """
         plan = self.framework.plan(environment, _under(conditions, selection))
         spec = SandboxSpec(
-            mounts=(*_mounts(environment, repo_layers), *plan.mounts),
+            mounts=(*repository_mounts(environment, repo_layers), *plan.mounts),
             workdir=REPO_ROOT,
             env=(*environment.variables, *conditions.variables),
             hidden=environment.hidden,
@@ -170,7 +170,7 @@ class Runner:
         plan = framework.nursery(environment, jobs, modules, limits.memory_mib)
         wall_seconds = WARM_UP_SECONDS + sum(job.wall_seconds + 1 for job in jobs)
         spec = SandboxSpec(
-            mounts=(*_mounts(environment, repo_layers), *plan.mounts),
+            mounts=(*repository_mounts(environment, repo_layers), *plan.mounts),
             workdir=REPO_ROOT,
             env=environment.variables,
             hidden=environment.hidden,
@@ -208,7 +208,8 @@ def host_mounts(environment: Environment) -> tuple[Mount, ...]:
     return tuple(Mount(str(path), (path,)) for path in environment.host_mounts)
 
 
-def _mounts(environment: Environment, repo_layers: Sequence[Path | None]) -> tuple[Mount, ...]:
+def repository_mounts(environment: Environment, repo_layers: Sequence[Path | None]) -> tuple[Mount, ...]:
+    """Interpreter and environment to read, the repository of these layers (topmost first) to write."""
     return (
         *host_mounts(environment),
         *((Mount(ENV_ROOT, environment.env_layers),) if environment.env_layers else ()),

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import pytest
 
-from assay.adapters.exchange.rows import read_raw
+from assay.adapters.exchange.raw_rows import read_raw
 from assay.adapters.exchange.swebench_write import ParquetExporter, PredictionExporter, RowExporter, TreeExporter
 from assay.adapters.format.harbor import HarborFormat
 from assay.model.exchange import Converted

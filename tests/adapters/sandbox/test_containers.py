@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -17,13 +16,15 @@ from pathlib import Path
 import anyio
 import pytest
 
+from assay.adapters.files import sandbox_uid
 from assay.adapters.sandbox.containers import ContainerSandbox, DockerSandbox, PodmanSandbox
-from assay.app import load_settings
 from assay.errors import InputError, PrerequisiteError, SandboxError
 from assay.model.sandbox import Command, ExecResult, Limits, Mount, SandboxSpec
+from assay.testing.container_image import image_of_tools
 from assay.testing.sandbox_contract import CHECKS, Result, built_in, run_check
 from assay.testing.sandbox_kit import processes_with, token
 from assay.testing.sandbox_programs import program
+from assay.wiring import load_settings
 
 AT_ONCE = 4
 """Starting a container is mostly waiting."""
@@ -140,6 +141,30 @@ def test_a_folder_that_is_not_there_is_no_fault_of_the_command(tmp_path: Path) -
 
 
 @pytest.mark.docker
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to another user")
+def test_another_user_over_several_layers_leaves_a_layer_of_the_usual_one(tmp_path: Path) -> None:
+    layers = []
+    for name in ("top", "middle", "bottom"):
+        (tmp_path / name / "in").mkdir(parents=True)
+        (tmp_path / name / "in" / name).write_text(name)
+        (tmp_path / name / "same").write_text(name)
+        layers.append(tmp_path / name)
+    spec = SandboxSpec(mounts=(Mount("/repo", tuple(layers), writable=True),), workdir="/repo", uid=54321)
+
+    async def go() -> tuple[bytes, dict[str, bool]]:
+        async with DockerSandbox(tmp_path / "state", variables=VARIABLES).open(spec) as session:
+            done = await session.exec(shell("cat same in/*; echo more >>in/bottom; rm in/middle; echo n >new"))
+            changed = {change.path: change.new is not None for change in await session.changes("/repo")}
+            await session.freeze("/repo", tmp_path / "frozen")
+        return done.stdout + done.stderr, changed
+
+    said, changed = anyio.run(go)
+    assert said == b"topbottommiddletop"
+    assert changed == {"in/bottom": True, "in/middle": False, "new": True}
+    assert {path.lstat().st_uid for path in (tmp_path / "frozen").rglob("*")} == {sandbox_uid()}
+
+
+@pytest.mark.docker
 def test_ctrl_c_leaves_neither_process_nor_container(tmp_path: Path) -> None:
     word = token()
     (tmp_path / "layer").mkdir()
@@ -171,21 +196,10 @@ def test_what_lost_its_folder_is_found_by_its_label(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def small_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def small_image() -> Iterator[str]:
     """An image of a shell and a few tools of this machine, with their libraries."""
-    real = {name: subprocess.check_output(["sh", "-c", f"command -v {name}"]).decode().strip() for name in TOOLS}
-    listed = subprocess.check_output(["ldd", *real.values()]).decode()
-    libraries = set(re.findall(r"(/\S+\.so\S*)", listed))
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", dereference=True) as tar:
-        for name, path in real.items():
-            tar.add(path, f"bin/{name}", recursive=False)
-        for library in libraries:
-            tar.add(library, library.lstrip("/"), recursive=False)
-    name = f"assay-test:{os.getpid()}"
-    ask("import", "-", name, data=buffer.getvalue())
-    yield name
-    ask("image", "rm", "--force", name)
+    with image_of_tools(f"assay-test:{os.getpid()}", TOOLS, {"PATH": os.environ["PATH"], **VARIABLES}) as name:
+        yield name
 
 
 def context(tmp_path: Path, text: str) -> Path:

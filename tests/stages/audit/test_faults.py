@@ -8,7 +8,6 @@ from typing import Any, cast
 
 import pytest
 
-from assay.app import _toolbox
 from assay.model.audit import CHECK_IDS, AuditSettings, CheckResult
 from assay.model.event import Checked, Event
 from assay.stages.audit.audit import Audit
@@ -18,6 +17,7 @@ from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
 from assay.stages.judging import prepare
 from assay.testing.double import NoSandbox, write_double
+from assay.wiring import toolbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 
@@ -29,7 +29,7 @@ no tests outside of the task's."""
 async def audited(tmp_path: Path, sandbox: object) -> tuple[list[CheckResult], list[Event]]:
     """Every check of a task on whose ground the sandbox is exchanged after it was prepared."""
     folder, events = write_double(tmp_path / "double"), list[Event]()
-    async with _toolbox(tmp_path / "state", tmp_path, "bubblewrap", unsafe=False) as tools:
+    async with toolbox(tmp_path / "state", tmp_path, "bubblewrap", unsafe=False) as tools:
         prepared = await prepare(tools.tasks.read(folder), tools)
         stand = prepared.stand
         applied = await stand.runner.apply(stand.task.gold_patch, stand.base_layer, prepared.is_protected)

@@ -9,7 +9,6 @@ from typing import Any, cast
 import pytest
 
 from assay.adapters.format.harbor import HarborFormat
-from assay.app import _toolbox
 from assay.model.audit import AuditSettings
 from assay.model.bank import Replay
 from assay.model.event import Event, Stage
@@ -17,6 +16,7 @@ from assay.stages.audit.bank import replay_bank
 from assay.stages.audit.ground import Ground
 from assay.stages.judging import prepare
 from assay.testing.double import RIGHT, WRONG, NoSandbox, write_double
+from assay.wiring import toolbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 
@@ -27,7 +27,7 @@ async def replays(
     folder, events = write_double(tmp_path / "double"), list[Event]()
     for patch, right in patches.items():
         HarborFormat().add_to_bank(folder, patch.encode(), right=right)
-    async with _toolbox(tmp_path / "state", tmp_path, "bubblewrap", unsafe=False) as tools:
+    async with toolbox(tmp_path / "state", tmp_path, "bubblewrap", unsafe=False) as tools:
         prepared = await prepare(tools.tasks.read(folder), tools)
         stand = prepared.stand
         applied = await stand.runner.apply(stand.task.gold_patch, stand.base_layer, prepared.is_protected)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
-from assay.adapters.exchange.rows import read_raw
+from assay.adapters.exchange.raw_rows import read_raw
 from assay.adapters.format.harbor import CONFIG
 from assay.core.exchange.swebench_predictions import read_prediction
 from assay.core.exchange.swebench_tasks import TABLE

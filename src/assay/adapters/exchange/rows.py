@@ -1,138 +1,220 @@
-"""Rows of data sets from files: JSON lines, a JSON array or object, or parquet, told apart by their first bytes.
+"""Training rows on disk: JSON lines, or a data set as Hugging Face lays it out (parquet shards and a card).
 
-What cannot be read of one row is that row's problem and not the file's: the others are read all the same.
+A folder is written beside its place and renamed, so that nobody loads half a data set.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from assay.adapters.files import file_error
+from assay.core.exchange.card import CardFacts, Config, card
+from assay.core.exchange.columns import Column, cell, columns_of, hub_features
+from assay.core.exchange.shapes import Made, Pairing, Row, Shape
 from assay.errors import InputError, PrerequisiteError
+from assay.model.loss import Loss
 
-MAX_LINE_BYTES = 256 * 1024 * 1024
-MAX_FILE_BYTES = 4 * 1024 * 1024 * 1024
-"""Of a file that has to be read whole."""
-BATCH_ROWS = 64
+Layout = Literal["jsonl", "parquet"]
+GROUP_BYTES = 32 * 1024 * 1024
+"""Of JSON in one row group."""
+SHARD_BYTES = 500 * 1024 * 1024
+"""Of JSON in one file."""
+LOSSES = "losses.jsonl"
+README = "README.md"
 
 
 @dataclass(frozen=True, slots=True)
-class RawRow:
-    """One row, not yet understood."""
+class Written:
+    """A data set that was written."""
 
-    where: str
-    """File and number, for people."""
-    value: Any = None
-    problem: str = ""
-    """Why there is no value."""
-    key: str = ""
-    """The key that a row stood under, in a file that is one object."""
+    folder: Path
+    configs: tuple[Config, ...]
+    losses: tuple[Loss, ...]
+    pairings: tuple[Pairing, ...]
 
 
-def read_raw(path: Path) -> Iterator[RawRow]:
-    """The rows of a file, in order. Raises InputError when the file cannot be opened, PrerequisiteError without
-    pyarrow for parquet; whatever is wrong inside is a row with a problem.
+@dataclass(slots=True)
+class _Tally:
+    """What rows tell besides their data."""
+
+    losses: dict[Loss, None] = field(default_factory=dict)
+    pairings: list[Pairing] = field(default_factory=list)
+    licences: Counter[str] = field(default_factory=Counter)
+    tasks: set[str] = field(default_factory=set)
+
+    def rows(self, made: Iterable[Made]) -> Iterator[Row]:
+        """The rows among these; the rest is counted."""
+        for one in made:
+            if isinstance(one, Loss):
+                self.losses[one] = None
+            elif isinstance(one, Pairing):
+                self.pairings.append(one)
+            else:
+                self.tasks.add(one.subject)
+                self.licences[str(one.data.get("licence", ""))] += 1
+                yield one
+
+
+def write_data_set(
+    folder: Path, made: Mapping[Shape, Iterable[Made]], *, layout: Layout = "parquet", title: str = ""
+) -> Written:
+    """Write rows of one or more shapes below `folder`: `data/<shape>/train-*`, README.md and losses.jsonl.
+
+    Raises InputError when something is there already or no row came out, PrerequisiteError without pyarrow,
+    DiskFullError and StoreError.
     """
+    if os.path.lexists(folder):
+        raise InputError(f"{folder} is there already", hint="give a folder that is not there, or remove it")
+    tally = _Tally()
     try:
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", hint="check the path") from error
-    if start.startswith(b"PAR1"):
-        yield from _parquet(path)
-    elif start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"["):
-        yield from _whole(path)
-    else:
-        yield from _lines(path)
-
-
-def _lines(path: Path) -> Iterator[RawRow]:
-    """One object a line; a file whose first line is no whole object is tried as one object."""
-    with path.open("rb") as file:
-        number = 0
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            number += 1
-            text = line.removeprefix(b"\xef\xbb\xbf").strip() if number == 1 else line.strip()
-            where = f"{path.name}, line {number}"
-            if len(line) > MAX_LINE_BYTES:
-                yield RawRow(where, problem=f"more than {MAX_LINE_BYTES} bytes in one line")
-                while line and not line.endswith(b"\n"):
-                    line = file.readline(MAX_LINE_BYTES)
-            elif text:
-                row = _parsed(text, where)
-                if number == 1 and (row.problem or _is_keyed(row.value)):
-                    whole = list(_whole(path))
-                    if not whole[0].problem or not row.problem:
-                        yield from whole
-                        return
-                yield row
-
-
-def _parsed(text: bytes, where: str) -> RawRow:
-    try:
-        return RawRow(where, json.loads(text.decode()))
-    except (ValueError, RecursionError, MemoryError) as error:
-        return RawRow(where, problem=f"not JSON: {error}")
-
-
-def _whole(path: Path) -> Iterator[RawRow]:
-    """A file that is one value: a list of rows, or an object of rows by key, or one row."""
-    if path.stat().st_size > MAX_FILE_BYTES:
-        raise InputError(f"{path} has more than {MAX_FILE_BYTES} bytes", hint="write one row a line instead")
-    text = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
-    document = _parsed(text, path.name)
-    if document.problem:
-        yield from _until_broken(text.decode("utf-8", "replace"), path.name, document)
-    elif isinstance(document.value, list):
-        for number, row in enumerate(document.value, 1):
-            yield RawRow(f"{path.name}, row {number}", row)
-    elif _is_keyed(document.value):
-        for key, row in document.value.items():
-            yield RawRow(f"{path.name}, {key:.80}", row, key=key)
-    else:
-        yield document
-
-
-def _is_keyed(value: object) -> bool:
-    """Whether an object holds rows by their names, rather than being one."""
-    return isinstance(value, dict) and bool(value) and all(isinstance(row, dict) for row in value.values())
-
-
-def _until_broken(text: str, name: str, document: RawRow) -> Iterator[RawRow]:
-    """The rows of a list before the place where it is cut off, and then the problem."""
-    decoder, number = json.JSONDecoder(), 0
-    place = text.find("[") + 1 if text.lstrip().startswith("[") else len(text)
-    while place < len(text):
-        while place < len(text) and text[place] in " \t\r\n,":
-            place += 1
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        working = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".writing-"))
         try:
-            row, place = decoder.raw_decode(text, place)
-        except (ValueError, RecursionError):
-            break
-        number += 1
-        yield RawRow(f"{name}, row {number}", row)
-    yield RawRow(f"{name}, after row {number}" if number else name, problem=document.problem)
+            write = _parquet if layout == "parquet" else _json_lines
+            configs = [write(working / "data" / shape, shape, tally.rows(ones)) for shape, ones in made.items()]
+            configs = [config for config in configs if config.row_count]
+            if not configs:
+                raise _nothing(folder, tally)
+            facts = CardFacts(
+                title or folder.name,
+                configs,
+                tally.licences,
+                tuple(tally.losses),
+                tally.pairings,
+                len(tally.tasks),
+            )
+            (working / README).write_text(card(facts))
+            lines = (loss.model_dump_json() + "\n" for loss in tally.losses)
+            (working / LOSSES).write_text("".join(lines))
+            working.chmod(0o755)
+            working.rename(folder)
+        finally:
+            shutil.rmtree(working, ignore_errors=True)
+    except OSError as error:
+        raise file_error("write", folder, error) from error
+    return Written(folder, tuple(configs), tuple(tally.losses), tuple(tally.pairings))
 
 
-def _parquet(path: Path) -> Iterator[RawRow]:
+def _nothing(folder: Path, tally: _Tally) -> InputError:
+    reasons = Counter(loss.reason for loss in tally.losses if not loss.field or loss.field == "trajectory")
+    why = "; ".join(f"{count} times: {reason}" for reason, count in reasons.most_common(3))
+    return InputError(
+        f"no row came out, so {folder} was not written" + (f" ({why})" if why else ""),
+        hint="trials need a trajectory and a score; pairs need a resolved and an unresolved trial of one task",
+        losses=[loss.model_dump() for loss in tally.losses],
+    )
+
+
+def _json_lines(folder: Path, shape: Shape, rows: Iterable[Row]) -> Config:
+    folder.mkdir(parents=True)
+    columns: tuple[Column, ...] = ()
+    count = byte_count = 0
+    with (folder / "train-00000-of-00001.jsonl").open("wb") as file:
+        for row in rows:
+            columns = columns or columns_of(row.data)
+            line = _line(row)
+            file.write(line)
+            count, byte_count = count + 1, byte_count + len(line)
+        file.flush()
+        os.fsync(file.fileno())
+    if not count:
+        shutil.rmtree(folder)
+    return Config(shape, columns, count, byte_count)
+
+
+def _line(row: Row) -> bytes:
+    return json.dumps(row.data, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _parquet(folder: Path, shape: Shape, rows: Iterable[Row]) -> Config:
+    arrow, parquet = _pyarrow()
+    folder.mkdir(parents=True)
+    columns: tuple[Column, ...] = ()
+    shards: list[Path] = []
+    count = byte_count = in_shard = 0
+    writer: Any = None
+    for group, group_bytes in _groups(rows):
+        columns = columns or columns_of(group[0].data)
+        schema = _schema(arrow, columns)
+        if writer is None or in_shard > SHARD_BYTES:
+            if writer is not None:
+                writer.close()
+            shards.append(folder / f"shard-{len(shards)}")
+            writer, in_shard = parquet.ParquetWriter(shards[-1], schema), 0
+        writer.write_table(_table(arrow, columns, schema, group))
+        count, byte_count, in_shard = count + len(group), byte_count + group_bytes, in_shard + group_bytes
+    if writer is None:
+        shutil.rmtree(folder)
+    else:
+        writer.close()
+    for number, shard in enumerate(shards):
+        shard.rename(folder / f"train-{number:05d}-of-{len(shards):05d}.parquet")
+    return Config(shape, columns, count, byte_count)
+
+
+def _groups(rows: Iterable[Row]) -> Iterator[tuple[list[Row], int]]:
+    group: list[Row] = []
+    size = 0
+    for row in rows:
+        group.append(row)
+        size += len(_line(row))
+        if size >= GROUP_BYTES:
+            yield group, size
+            group, size = [], 0
+    if group:
+        yield group, size
+
+
+def _pyarrow() -> tuple[Any, Any]:
     try:
         # By name: an optional package, which neither the types nor the import contract shall need.
         arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
     except ImportError as error:
-        raise PrerequisiteError(
-            f"{path} is a parquet file, and pyarrow, which reads them, is not installed",
-            hint="type: pip install 'swe-assay[parquet]', or give the rows as JSON lines",
-        ) from error
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield RawRow(f"{path.name}, row {number}", row)
-    except (arrow.ArrowException, ValueError, OSError) as error:
-        yield RawRow(f"{path.name}, after row {number}", problem=f"not parquet: {error}")
+        raise _prerequisite("is not installed") from error
+    if not hasattr(arrow, "json_"):
+        raise _prerequisite(f"is too old ({arrow.__version__}; 19 is needed)")
+    return arrow, parquet
+
+
+def _prerequisite(what: str) -> PrerequisiteError:
+    return PrerequisiteError(
+        f"parquet files are written with pyarrow, which {what}",
+        hint="type: pip install 'swe-assay[parquet]', or write JSON lines instead",
+    )
+
+
+def _schema(arrow: Any, columns: Sequence[Column]) -> Any:
+    free = arrow.json_(arrow.string())
+    types = {
+        "json-list": arrow.list_(free),
+        "string": arrow.string(),
+        "string-list": arrow.list_(arrow.string()),
+        "bool": arrow.bool_(),
+        "bool-list": arrow.list_(arrow.bool_()),
+        "int64": arrow.int64(),
+        "float64": arrow.float64(),
+    }
+    about = {"info": {"features": hub_features(tuple(columns))}}
+    fields = [arrow.field(column.name, types[column.type]) for column in columns]
+    return arrow.schema(fields, metadata={"huggingface": json.dumps(about)})
+
+
+def _table(arrow: Any, columns: Sequence[Column], schema: Any, group: Sequence[Row]) -> Any:
+    arrays = []
+    for column in columns:
+        values = [cell(column, row.data.get(column.name)) for row in group]
+        wanted = schema.field(column.name).type
+        if column.type == "json-list":
+            arrays.append(arrow.array(values, arrow.list_(arrow.string())).cast(wanted))
+        else:
+            arrays.append(arrow.array(values, wanted))
+    return arrow.table(arrays, schema=schema)

@@ -16,7 +16,7 @@ from pathlib import Path
 import anyio
 
 from assay.adapters.exchange.clones import Clones, short_name
-from assay.adapters.exchange.rows import RawRow, read_raw
+from assay.adapters.exchange.raw_rows import RawRow, read_raw
 from assay.adapters.patch.applying import patched
 from assay.adapters.patch.git import GitPatchWriter
 from assay.adapters.source.git_reader import GitReader

@@ -122,7 +122,8 @@ class Client:
         """Remove containers with all that they hold, running or not. One that is gone or just going is no failure."""
         if not names:
             return
-        done = await self.ask("rm", "--force", "--volumes", *names)
+        at_once = ("--time", "0") if self.name == "podman" else ()
+        done = await self.ask("rm", "--force", "--volumes", *at_once, *names)
         words = done.stderr.decode(errors="replace")
         left = [
             line

@@ -27,7 +27,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from assay.adapters.files import give_to_sandbox, sandbox_uid
+from assay.adapters.files import give, give_to_sandbox, sandbox_uid
 from assay.adapters.process import Finished, Program, Running, run
 from assay.adapters.sandbox import host, lifetime, overlay, sessions, staging
 from assay.adapters.sandbox.client import Client, refusal
@@ -47,13 +47,19 @@ ENDING_SECONDS = 10.0
 SESSION = "assay.session"
 RUN = "assay.run"
 LATE: Stop = "wall"
+PROXIES = [
+    each for name in ("http", "https", "ftp", "no", "all") for each in (f"{name}_proxy", f"{name}_proxy".upper())
+]
+"""Clients put the user's proxies, passwords and all, into every container's first process."""
 
 # The guard's pipe ends with assay. Descriptors above 9 have no name in every shell, so it is opened by its path.
 WITH_GUARD = """\
 engine=$1 name=$2 life=$3; shift 3
-(read -r _ <"/dev/fd/$life"; exec "$engine" kill "$name") </dev/null >/dev/null 2>&1 & guard=$!
+(
+  read -r _ <"/dev/fd/$life"; "$engine" kill "$name"; exec "$engine" rm --force --volumes "$name"
+) </dev/null >/dev/null 2>&1 & guard=$!
 "$@" start --attach --interactive "$name"; s=$?
-kill "$guard"; exit $s
+exec 2>/dev/null; kill "$guard"; exit $s
 """
 
 
@@ -125,14 +131,13 @@ class ContainerSession(LayeredSession):
             own.mkdir(parents=True)
             for path, state in overlay.merged(mount.layers).items():
                 overlay.write_state(own / path, state)
-            for place in (own, *own.rglob("*")):
-                os.chown(place, self._uid, self._uid, follow_symlinks=False)
-            for link in (self._folder / "l").glob(f"{index}.*"):
-                link.unlink()
+            give(own, self._uid)
             for number in range(len(mount.layers)):
-                (self._folder / "l" / f"{index}.{number}").symlink_to(
-                    own if number == 0 else self._folder / staging.EMPTY
-                )
+                place = own if number == 0 else own.with_name(f"{index}.{number}")
+                place.mkdir(exist_ok=True)
+                link = self._folder / "l" / f"{index}.{number}"
+                link.unlink()
+                link.symlink_to(place)
 
     async def freeze(self, target: str, destination: Path) -> None:
         """Make the session's bytes a layer; see the port."""
@@ -154,6 +159,7 @@ class ContainerSession(LayeredSession):
         view = View(spec, self._folder, tuple(binds), {STATE: labels[STATE], SESSION: self._folder.name})
         words = ["create", "--interactive", "--pull", "never", "--name", self.name, "--hostname", staging.HOST_NAME]
         words += [word for name, value in labels.items() for word in ("--label", f"{name}={value}")]
+        words += [word for name in PROXIES for word in ("--env", f"{name}=")]
         words += ["--network", spec.network, "--ipc", "private", "--cap-drop", "ALL"]
         words += ["--security-opt", "no-new-privileges", "--log-driver", "none", "--no-healthcheck"]
         words += ["--user", f"{self._uid}:{self._uid}", *(() if spec.image_writable else ("--read-only",))]
@@ -186,9 +192,12 @@ class ContainerSession(LayeredSession):
     async def live_groups(self) -> tuple[Path, ...]:
         """The running container's control groups; none when the engine is on another machine."""
         if self._groups is None:
-            done = await self._client.ask("container", "inspect", "--format", "{{.State.Pid}}", self.name)
-            pid = done.stdout.strip()
-            self._groups = groups_of(int(pid)) if pid.isdigit() and int(pid) > 0 else ()
+            done = await self._client.ask("container", "inspect", "--format", "{{.State.Pid}} {{.Id}}", self.name)
+            pid, _, digest = done.stdout.decode().strip().partition(" ")
+            if not pid.isdigit() or pid == "0":
+                return ()  # it has ended since
+            # the number may be somebody else's by now, the group's name is not
+            self._groups = tuple(group for group in groups_of(int(pid)) if digest in str(group))
         return self._groups
 
     async def exec(self, command: Command) -> ExecResult:
@@ -315,7 +324,7 @@ class ContainerSandbox:
         self._client = Client(self.name, dict(variables or {}))
         # a digest, because filters split values at commas
         self._label = hashlib.sha256(f"{socket.gethostname()}:{self._state}".encode()).hexdigest()[:32]
-        self.images = Images(self._client, self._label)
+        self.images = Images(self._client, self._state, self._label)
 
     def refuse(self, spec: SandboxSpec) -> None:
         """Raise what forbids a session. Nesting is never granted and no ground to refuse: outside a user namespace of
@@ -372,7 +381,7 @@ class ContainerSandbox:
                     await anyio.to_thread.run_sync(sessions.remove_tree, folder)
                     count += 1
             await self._remove_volumes()
-            await self.images.reap()
+            await self.images.reap(sandbox_uid() or os.geteuid())
         return count
 
     async def _containers(self) -> list[str]:

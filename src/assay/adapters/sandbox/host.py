@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from assay.adapters.sandbox.staging import HOME, HOST_NAME, INSIDE_UID
-from assay.model.sandbox import Mount, SandboxSpec
+from assay.model.sandbox import SandboxSpec
 
 PACKAGE_PLACES = ("/usr/lib/python3/dist-packages",)
 """Python packages of the system: a newer release of the package under test could lie there."""
@@ -78,12 +78,14 @@ def etc_arguments(online: bool) -> list[str]:
 def hidden_places(spec: SandboxSpec) -> list[str]:
     """What must look empty: the system's Python packages, and what the session asks for, where it exists."""
     own = [*PACKAGE_PLACES, *(str(p) for pattern in PACKAGE_PATTERNS for p in Path("/usr/local").glob(pattern))]
-    found = [place for place in own if Path(place).is_dir()]
-    return found + [place for place in spec.hidden if _exists(place, spec.mounts)]
+    found = [place for place in own if Path(place).is_dir() and not spec.image]
+    return found + [place for place in spec.hidden if _exists(place, spec)]
 
 
-def _exists(place: str, mounts: Sequence[Mount]) -> bool:
-    covering = [mount for mount in mounts if Path(place).is_relative_to(mount.target)]
+def _exists(place: str, spec: SandboxSpec) -> bool:
+    covering = [mount for mount in spec.mounts if Path(place).is_relative_to(mount.target)]
+    if not covering and spec.image:
+        return True  # nobody has looked; a place that is not there is as good as empty
     if not covering:
         return Path(place).is_relative_to("/usr") and Path(place).is_dir()
     mount = max(covering, key=lambda m: len(m.target))

@@ -102,11 +102,17 @@ def _add(tar: tarfile.TarFile, name: str, source: Path | None, mode: int = 0o755
         tar.addfile(info, io.BytesIO(data))
 
 
+def frame_name(data: bytes) -> str:
+    """The name of a frame, by its content."""
+    return f"assay-frame:{hashlib.sha256(data).hexdigest()[:16]}"
+
+
 class Images:
     """The images of one engine that assay uses or makes."""
 
-    def __init__(self, client: Client, state: str) -> None:
+    def __init__(self, client: Client, place: Path, state: str) -> None:
         self._client = client
+        self._place = place
         self._state = state
         self._known: dict[str, Image] = {}
         self._frame: tuple[int, str] | None = None
@@ -117,11 +123,11 @@ class Images:
         async with self._lock:
             if self._frame is None or self._frame[0] != uid:
                 data = await anyio.to_thread.run_sync(frame_tar, uid)
-                name = f"assay-frame:{hashlib.sha256(data).hexdigest()[:16]}"
+                name = frame_name(data)
                 found = await self._client.ask("image", "inspect", "--format", "{{.Id}}", name)
                 digest = found.stdout.decode().strip()
                 if found.exit_status != 0:
-                    change = f"LABEL {KIND}=frame"
+                    change = f"LABEL {KIND}=frame {CONTEXT}={json.dumps(str(self._place))}"
                     digest = await self._client.tell("import", "--change", change, "-", name, stdin=data)
                 self._frame = (uid, digest.splitlines()[-1])
             return Image(self._frame[1])
@@ -181,24 +187,27 @@ class Images:
             raise _build_error(self._client.name, (done.stdout + done.stderr).decode(errors="replace"), online)
         return await self._client.tell("image", "inspect", "--format", "{{.Id}}", name)
 
-    async def reap(self) -> None:
+    async def reap(self, uid: int) -> None:
         """Remove frames of an older host, and images of tasks whose folders are gone. One in use stays."""
+        current = frame_name(await anyio.to_thread.run_sync(frame_tar, uid))
         wanted = f"label={KIND}"
         form = "{{.ID}}\t{{.Repository}}:{{.Tag}}"
         lines = (
             await self._client.tell("image", "ls", "--no-trunc", "--filter", wanted, "--format", form)
         ).splitlines()
         for digest, _, name in (line.partition("\t") for line in lines):
-            if await self._is_stale(digest, name):
+            if await self._is_stale(digest, name.removeprefix("localhost/"), current):
                 await self._client.ask("image", "rm", digest)
 
-    async def _is_stale(self, digest: str, name: str) -> bool:
+    async def _is_stale(self, digest: str, name: str, current: str) -> bool:
         form = "{{json .Config.Labels}}"
         told = await self._client.ask("image", "inspect", "--format", form, digest)
         labels = json.loads(told.stdout) if told.exit_status == 0 else {}
+        place = labels.get(CONTEXT, "/")
+        is_gone = not await anyio.Path(place).is_dir()
         if labels.get(KIND) == "task":
-            return labels.get(STATE) == self._state and not await anyio.Path(labels.get(CONTEXT, "/")).is_dir()
-        return "<none>" in name
+            return labels.get(STATE) == self._state and is_gone
+        return name != current and (is_gone or place == str(self._place))
 
 
 def _build_error(name: str, text: str, online: bool) -> Exception:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 MARK = "assay.toml"
 STATE = ".assay"
+TRIALS = "trials"
 TEXT = """\
 # Settings of this assay project. Every key may be left out; these are the defaults.
 # tasks = "tasks"             # folder of the tasks

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from assay.adapters.exchange.rows import read_raw
+from assay.adapters.exchange.raw_rows import read_raw
 from assay.errors import InputError
 
 A, B = {"instance_id": "a"}, {"instance_id": "b"}
