@@ -36,7 +36,8 @@ def test_pass_to_pass_holds(gold: Status) -> None:
     ("column", "base", "gold", "cause", "kind"),
     [
         ("FAIL_TO_PASS", [P, P], [P, P], "", "passes-on-base"),
-        ("FAIL_TO_PASS", [F], [F], "", "fails-with-gold"),
+        ("FAIL_TO_PASS", [F], [F], "", "fails-alike"),
+        ("FAIL_TO_PASS", [F], [E], "", "fails-with-gold"),
         ("FAIL_TO_PASS", [F], [S], "", "fails-with-gold"),
         ("FAIL_TO_PASS", [F], [F], "network", "network"),
         ("FAIL_TO_PASS", [F, F], [F, P], "", "flaky"),

@@ -25,7 +25,8 @@ class Disagreement:
     """One published test that does not do as published."""
 
     kind: str
-    """`impossible-id`, `no-such-test`, `flaky`, `network`, `passes-on-base`, `fails-on-base`, `fails-with-gold`."""
+    """`impossible-id`, `no-such-test`, `flaky`, `network`, `passes-on-base`, `fails-on-base`, `fails-alike`
+    (with and without the change in the same words: something around the test is missing), `fails-with-gold`."""
     column: str
     test_id: str
     detail: str = ""
@@ -75,5 +76,10 @@ def _fault(
     if red and all(cause_of(outcome) == NETWORK for outcome in red):
         return NETWORK, detail
     if not all(on_gold):
-        return "fails-with-gold", detail
+        alike = red and _words(red) == _words([outcome_of(run, name) for run in base_runs for name in names])
+        return ("fails-alike" if alike else "fails-with-gold"), detail
     return ("fails-on-base" if wanted_on_base else "passes-on-base"), detail
+
+
+def _words(outcomes: Sequence[TestOutcome]) -> set[tuple[Status, str, str]]:
+    return {(outcome.status, outcome.error_type, outcome.message) for outcome in outcomes}
