@@ -11,6 +11,7 @@ from assay.core.admission import Admission
 from assay.core.hashing import task_digest
 from assay.model.environment import Environment
 from assay.model.evidence import Evidence
+from assay.model.loss import Loss
 from assay.model.report import TestReport
 from assay.model.task import Task
 from assay.model.twin import Pool
@@ -60,8 +61,11 @@ def proof_evidence(
     verdicts: Mapping[str, Sequence[Verdict]],
     complaints: Sequence[str],
     clock: Clock,
+    losses: Sequence[Loss] = (),
 ) -> Evidence:
-    """Evidence of stage `verify` when a task was proved again: every verdict by agent, and what the twins cover."""
+    """Evidence of stage `verify` when a task was proved again: every verdict by agent, what the twins cover, and which
+    published tests of an imported task do not hold.
+    """
     messages = {t.id: t.message for t in verdicts["nop"][0].tests}
     return _evidence(
         digest,
@@ -75,6 +79,7 @@ def proof_evidence(
             "twins": twins_summary(pool),
             "proved": not complaints,
             "complaints": list(complaints),
+            **({"not_as_published": [f"{loss.field}: {loss.reason}" for loss in losses]} if losses else {}),
         },
     )
 

@@ -227,5 +227,6 @@ async def _write_evidence(
         {name: [j.verdict for j in results] for name, results in judged.items()},
         verification.complaints,
         tools.clock,
+        prepared.losses,
     )
     await anyio.to_thread.run_sync(tools.tasks.write_evidence, path, evidence)
