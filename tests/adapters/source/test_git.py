@@ -9,7 +9,7 @@ import anyio
 import pytest
 
 from assay.adapters.source.git import GitSource
-from assay.errors import InputError, Rejection
+from assay.errors import InputError, ProviderError, Rejection
 from assay.model.tree import FileState
 from assay.testing.repositories import commit, git, listed
 from assay.testing.source_contract import STATES, SourceCase, SourceContract
@@ -200,3 +200,12 @@ def test_a_public_origin_is_recorded_without_secrets(repository: Path, tmp_path:
     content = anyio.run(listed(source, str(repository))[0].load)
     assert content.source.origin == "https://example.invalid/team/demo.git"
     assert anyio.run(source.base, content.source) == content.base
+
+
+def test_a_clone_that_lacks_a_file_says_so(repository: Path, tmp_path: Path) -> None:
+    candidate = listed(GitSource(tmp_path / "cache"), str(repository))[0]
+    path = next(path for path in STATES[-1] if STATES[-1][path] not in STATES[0].values())
+    sha = git(repository, "rev-parse", f"HEAD:{path}")
+    (repository / ".git" / "objects" / sha[:2] / sha[2:]).unlink()
+    with pytest.raises(ProviderError, match="lacks the object"):
+        anyio.run(candidate.load)

@@ -246,7 +246,8 @@ def _listing(out: bytes) -> dict[str, Blob]:
         if line:
             head, _, name = line.partition(b"\t")
             mode, _, sha, size = head.decode().split()
-            entries[os.fsdecode(name)] = Blob(mode, sha, int(size) if size != "-" else 0)
+            # A submodule has no size, and neither has what the clone lacks (`BAD`): reading that says so.
+            entries[os.fsdecode(name)] = Blob(mode, sha, int(size) if size.isdigit() else 0)
     return entries
 
 
