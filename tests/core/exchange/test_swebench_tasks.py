@@ -27,10 +27,13 @@ IDS = st.lists(
 )
 
 
+FORMS: tuple[Callable[[list[str]], Any], ...] = (list, json.dumps, repr)
+
+
 @st.composite
 def rows(draw: st.DrawFn) -> dict[str, Any]:
     """Rows of any family, with columns that nobody knows."""
-    form: Callable[[list[str]], Any] = draw(st.sampled_from([list, json.dumps, repr]))
+    form = draw(st.sampled_from(FORMS))
     row = {
         "repo": "acme/slug",
         "instance_id": "acme__slug-1",
