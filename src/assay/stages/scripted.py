@@ -8,6 +8,7 @@ that says nothing gives no verdict rather than a zero.
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from assay.model.sandbox import Command, ExecResult, Mount, SandboxSpec, Usage
 from assay.model.task import REWARD, Task
 from assay.model.tree import FileState
 from assay.model.verdict import TestResult, Verdict
-from assay.ports.sandbox import ImageBuilder, Session
+from assay.ports.sandbox import ImageBuilder
 from assay.stages.evidence import script_evidence
 from assay.stages.judging import failed
 from assay.stages.toolbox import Toolbox
@@ -33,6 +34,8 @@ from assay.stages.toolbox import Toolbox
 MAX_REWARD_BYTES = 1 << 16
 TAIL_BYTES = 400
 CONTEXT = "environment/"
+UNFIT = "patch-does-not-apply"
+"""Below /logs: says that the candidate's patch does not fit."""
 UNGUARDED = "judged by the task's own script beside the candidate's code: nothing guards the reward"
 
 
@@ -104,49 +107,59 @@ async def judge_script(task: Task, what: Try, tools: Toolbox, *, stage: str = "v
 
 async def _tried(task: Task, what: Try, tools: Toolbox) -> tuple[Verdict, Usage]:
     image = await _image(task, tools)
+    seconds = task.assay.limits.wall_seconds
     mounts = [Mount("/tests", (await tools.layers.put(_below(task, "tests/")),)), Mount("/logs", writable=True)]
     if what.agent == "oracle":
         mounts.append(Mount("/solution", (await tools.layers.put(_below(task, "solution/")),)))
+        seconds += float((task.config.get("agent") or {}).get("timeout_sec") or seconds)
+    elif what.patch:
+        mounts.append(Mount("/candidate", (await tools.layers.put({"patch": FileState(what.patch)}),)))
     spec = SandboxSpec(
         mounts=tuple(mounts),
         workdir=workdir(task.config, task.files),
         env=tuple(variables(task.config, "environment").items()),
-        limits=task.assay.limits,
+        limits=task.assay.limits.model_copy(update={"wall_seconds": seconds}),
         image=image,
         image_writable=True,
         label=tools.run_id,
     )
     async with tools.sandbox.open(spec) as session:
-        before = await _prepare(session, task, what)
-        if before is not None and what.agent not in ("oracle", "nop") and not before.ok:
-            return _verdict(task, what, "patch-does-not-apply", 0.0, _tail(before)), before.usage
-        files = ("/logs/verifier/reward.json", "/logs/verifier/reward.txt")
-        await session.exec(Command(("rm", "-rf", "--", *files)))
-        await session.exec(Command(("mkdir", "-p", "/logs/verifier", "/logs/agent", "/logs/artifacts")))
-        test = await session.exec(Command(("bash", f"/{TEST}"), env=tuple(variables(task.config, "verifier").items())))
-        structured, text = [
-            await session.read("/logs", file.removeprefix("/logs/"), MAX_REWARD_BYTES) for file in files
+        # One command, because what the solution has started must still run when the tests look at it.
+        done = await session.exec(Command(("sh", "-c", _script(task, what))))
+        unfit, structured, text = [
+            await session.read("/logs", name, MAX_REWARD_BYTES)
+            for name in (UNFIT, "verifier/reward.json", "verifier/reward.txt")
         ]
-    usage = (before.usage if before else Usage()) + test.usage
+    if unfit is not None:
+        return _verdict(task, what, "patch-does-not-apply", 0.0, _tail(done)), done.usage
     reward, problem = reward_of(structured, text)
-    if problem and test.stopped:
-        return _verdict(task, what, f"limit-{test.stopped}", 0.0, problem), usage
+    if problem and done.stopped:
+        return _verdict(task, what, f"limit-{done.stopped}", 0.0, problem), done.usage
     if problem:
         raise VerifierError(
-            f"{task.slug}: no verdict: {problem}", hint=f"the end of what {TEST} printed:\n{_tail(test)}"
+            f"{task.slug}: no verdict: {problem}", hint=f"the end of what {TEST} printed:\n{_tail(done)}"
         )
-    return _verdict(task, what, "" if reward >= 1 else "reward-below-1", reward, ""), usage
+    return _verdict(task, what, "" if reward >= 1 else "reward-below-1", reward, ""), done.usage
 
 
-async def _prepare(session: Session, task: Task, what: Try) -> ExecResult | None:
-    """What is done before the judgement; None for nothing."""
+def _script(task: Task, what: Try) -> str:
+    """All that happens in the container: the try, then the task's script over clean places for its reward."""
+    lines = []
     if what.agent == "oracle":
-        seconds = float((task.config.get("agent") or {}).get("timeout_sec") or task.assay.limits.wall_seconds)
-        env = tuple(variables(task.config, "solution").items())
-        return await session.exec(Command(("bash", f"/{SOLVE}"), env=env, wall_seconds=seconds))
-    if not what.patch:
-        return None
-    return await session.exec(Command(("git", "apply", "--whitespace=nowarn", "--binary", "-"), stdin=what.patch))
+        lines.append(f"{_with(task, 'solution')} bash /{SOLVE}")
+    elif what.patch:
+        lines.append(f"git apply --whitespace=nowarn --binary /candidate/patch || {{ : >/logs/{UNFIT}; exit 1; }}")
+    lines += [
+        "rm -rf /logs/verifier/reward.json /logs/verifier/reward.txt",
+        "mkdir -p /logs/verifier /logs/agent /logs/artifacts",
+        f"exec {_with(task, 'verifier')} bash /{TEST}",
+    ]
+    return "\n".join(lines)
+
+
+def _with(task: Task, table: str) -> str:
+    """`env` with the variables of a phase."""
+    return shlex.join(("env", *(f"{name}={value}" for name, value in variables(task.config, table).items())))
 
 
 async def _image(task: Task, tools: Toolbox) -> str:

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from assay.adapters.sandbox.containers import ContainerSandbox, DockerSandbox, P
 from assay.app import load_settings
 from assay.errors import InputError, PrerequisiteError, SandboxError
 from assay.model.sandbox import Command, ExecResult, Limits, Mount, SandboxSpec
+from assay.testing.container_image import image_of_tools
 from assay.testing.sandbox_contract import CHECKS, Result, built_in, run_check
 from assay.testing.sandbox_kit import processes_with, token
 from assay.testing.sandbox_programs import program
@@ -171,21 +171,10 @@ def test_what_lost_its_folder_is_found_by_its_label(tmp_path: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def small_image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def small_image() -> Iterator[str]:
     """An image of a shell and a few tools of this machine, with their libraries."""
-    real = {name: subprocess.check_output(["sh", "-c", f"command -v {name}"]).decode().strip() for name in TOOLS}
-    listed = subprocess.check_output(["ldd", *real.values()]).decode()
-    libraries = set(re.findall(r"(/\S+\.so\S*)", listed))
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", dereference=True) as tar:
-        for name, path in real.items():
-            tar.add(path, f"bin/{name}", recursive=False)
-        for library in libraries:
-            tar.add(library, library.lstrip("/"), recursive=False)
-    name = f"assay-test:{os.getpid()}"
-    ask("import", "-", name, data=buffer.getvalue())
-    yield name
-    ask("image", "rm", "--force", name)
+    with image_of_tools(f"assay-test:{os.getpid()}", TOOLS, {"PATH": os.environ["PATH"], **VARIABLES}) as name:
+        yield name
 
 
 def context(tmp_path: Path, text: str) -> Path:

@@ -19,7 +19,7 @@ from assay.model.verdict import Verdict
 from assay.stages.scripted import Try, judge_script
 from assay.stages.toolbox import Toolbox
 
-NO_TESTS = "its own script gives the reward, and there are no tests that could be looked at one by one"
+NO_TESTS = "its own script gives a reward, and no tests to look at one by one"
 
 
 async def audit_script(
@@ -35,7 +35,12 @@ async def audit_script(
             verdicts.append(await judge_script(task, Try(agent), tools, stage="audit"))
     checks = []
     for check in asked:
-        checks.append(_result(check, tries, settings))
+        result = _result(check, tries, settings)
+        if check in ("stability", "cost"):
+            judged = [verdict for verdicts in tries.values() for verdict in verdicts]
+            spent = {"run_count": len(judged), "wall_seconds": round(sum(v.wall_seconds for v in judged), 3)}
+            result = result.model_copy(update=spent if check == asked[0] or "stability" not in asked else {})
+        checks.append(result)
         emit(Checked(checks[-1], task.slug))
     seconds = round(anyio.current_time() - began, 3)
     return AuditRun(task=task.slug, task_digest=task_digest(task), checks=tuple(checks), wall_seconds=seconds)
