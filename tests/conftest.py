@@ -31,7 +31,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @functools.cache
 def _why_not(name: str) -> str:
-    if name == "podman" and os.geteuid() != 0:
-        return "podman sandboxes need root"
+    if os.geteuid() != 0:
+        return "container sandboxes need root"
     found = anyio.run(engine, Client(name, load_settings().engine_environment))
     return "" if found.ok else f"{found.name}: {found.detail}"

@@ -9,7 +9,6 @@ from pathlib import Path
 import anyio
 
 from assay.adapters.clock import SystemClock
-from assay.adapters.environment.interpreters import Interpreters
 from assay.adapters.exchange.predictions import names_of, read_predictions
 from assay.adapters.exchange.training import TRAJECTORIES, TRIAL_FORMATS, export_trials, import_trajectories
 from assay.adapters.exclusions import read_rows
@@ -55,7 +54,7 @@ from assay.stages.predictions import grade_predictions
 from assay.stages.prove import ProofSettings
 from assay.stages.toolbox import Toolbox
 from assay.stages.verify import replay, verify_candidate, verify_task
-from assay.wiring import ENGINES, Sources, load_settings, sandbox_named, toolbox
+from assay.wiring import ENGINES, Sources, interpreters, load_settings, sandbox_named, toolbox
 
 EVIDENCE_STAGES = ("verify", "audit", "difficulty", "review")
 ROW_SECONDS = 600.0
@@ -326,13 +325,9 @@ async def diagnose() -> list[Finding]:
     findings: list[Finding] = []
     for name in ("bubblewrap", *ENGINES):
         findings += await sandbox_named(registry, name, settings.cache, settings, unsafe=False).diagnose()
-    interpreters = await Interpreters(
-        home=settings.home, path=settings.path, pyenv_root=settings.pyenv_root, uv_folder=settings.uv_pythons
-    ).find()
-    versions = ", ".join(i.version for i in interpreters)
-    findings.append(
-        Finding("interpreters", bool(interpreters), versions or "none found", "type: apt-get install python3")
-    )
+    pythons = await interpreters(settings).find()
+    versions = ", ".join(python.version for python in pythons)
+    findings.append(Finding("interpreters", bool(pythons), versions or "none found", "type: apt-get install python3"))
     git = next((p for p in settings.path.split(":") if (Path(p) / "git").exists()), "")
     findings.append(Finding("git", bool(git), f"{git}/git" if git else "not found", "type: apt-get install git"))
     return findings

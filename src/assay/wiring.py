@@ -82,6 +82,13 @@ def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def interpreters(settings: Settings) -> Interpreters:
+    """Where this machine's Pythons are looked for."""
+    return Interpreters(
+        home=settings.home, path=settings.path, pyenv_root=settings.pyenv_root, uv_folder=settings.uv_pythons
+    )
+
+
 def _uv() -> Path:
     try:
         from uv import find_uv_bin
@@ -113,17 +120,11 @@ async def toolbox(
     try:
         sandbox = sandbox_named(registry, sandbox_name, state, settings, unsafe=unsafe)
         await sandbox.reap(store.live_runs())
-        interpreters = Interpreters(
-            home=settings.home,
-            path=settings.path,
-            pyenv_root=settings.pyenv_root,
-            uv_folder=settings.uv_pythons,
-        )
         environments = UvEnvironments(
             state / "environments",
             sandbox,
             store,
-            await interpreters.find(),
+            await interpreters(settings).find(),
             uv_path=_uv(),
             index=Index(settings.package_index, settings.certificates),
             label=run_id,

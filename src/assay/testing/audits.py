@@ -61,7 +61,8 @@ def troubled(task: str = "python-slugify-9.2.0") -> AuditRun:
             summary="1 of 5 hunks is needed by no test; 3 of 24 statements are noticed by none",
             findings=[
                 Finding(
-                    kind="unneeded-hunk",
+                    kind="unneeded",
+                    subject="ablation:slugify/__init__.py:3:0:hunk",
                     what="no test notices when this hunk is left out",
                     path="slugify/__init__.py",
                     line=3,
@@ -168,7 +169,7 @@ def troubled(task: str = "python-slugify-9.2.0") -> AuditRun:
 def _mutants() -> CheckResult:
     found = [
         Finding(
-            kind="survivor",
+            kind="unnoticed",
             what=f"{what}, and all tests pass",
             path=PLACE,
             line=line,

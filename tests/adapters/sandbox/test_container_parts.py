@@ -23,6 +23,7 @@ from assay.model.sandbox import Limits, Mount, SandboxSpec
 
 READY = b"assay-begin 10.5\nassay-ready\n"
 OVER = b"assay-over 12.0\nassay-group pids.events max 3\nassay-free 0 10 /tmp\n"
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="container sandboxes need root")
 WORD = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
 
 
@@ -132,7 +133,7 @@ def test_a_folder_with_traps_makes_no_image(tmp_path: Path) -> None:
             "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
             "dial unix /var/run/docker.sock: connect: permission denied",
             PrerequisiteError,
-            "group",
+            "as root",
         ),
         ("write /var/lib/docker/x: no space left on device", DiskFullError, "system df"),
         ("exec /bin/sh: exec format error", PrerequisiteError, "this machine"),
@@ -162,6 +163,7 @@ async def open_one(sandbox: ContainerSandbox) -> None:
         pass
 
 
+@needs_root
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     ("script", "kind", "match"),
@@ -189,6 +191,18 @@ async def test_an_engine_that_refuses_leaves_nothing(
     assert list((tmp_path / "state").glob("*")) == []
 
 
+@pytest.mark.anyio
+async def test_an_ordinary_user_is_told_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    for sandbox in (DockerSandbox(tmp_path / "state"), PodmanSandbox(tmp_path / "state")):
+        with pytest.raises(PrerequisiteError, match="need root"):
+            await open_one(sandbox)
+    assert not (tmp_path / "state").exists()
+
+
+@needs_root
 @pytest.mark.anyio
 async def test_without_a_client_there_is_a_way_to_get_one(tmp_path: Path) -> None:
     nothing = {"PATH": str(tmp_path)}

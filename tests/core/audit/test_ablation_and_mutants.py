@@ -10,22 +10,11 @@ from assay.core.audit.ablation import ablation_result
 from assay.core.audit.mutants import mutants_result
 from assay.core.audit.survivors import Sight
 from assay.model.audit import AuditSettings, CheckResult
-from assay.model.tree import FileState, Tree
-from assay.model.variant import Fate, Trial, Variant, VariantFamily
+from assay.model.variant import Fate, Trial
+from assay.testing.variants import GOLD, trial
 
-GOLD: Tree = {"a.py": FileState(b"x = 1\ny = 2\nz = 3\n")}
 SETTINGS = AuditSettings()
 RAN = {"a.py": {1: ("t::one", "t::two"), 2: ("t::one",)}}
-
-
-def trial(
-    line: int, fate: Fate, kind: str = "hunk", family: VariantFamily = "ablation", message: str = "", rank: int = 0
-) -> Trial:
-    files = {"a.py": FileState(b"x = 0\n" * line)}
-    name = f"{family}:a.py:{line}:{kind}"
-    return Trial(
-        Variant(name, family, kind, "changed", "a.py", line, files, frozenset({line}), "f", rank), fate, message=message
-    )
 
 
 def mutant(line: int, fate: Fate, kind: str = "constant", message: str = "") -> Trial:

@@ -6,11 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.core.audit.ablation import ablation_result
 from assay.core.audit.conclusion import GATES, answer, open_gates, sentence
 from assay.core.audit.pooled import Pooled, pool
+from assay.core.audit.survivors import Sight
 from assay.core.audit.table import BY_ID, conclude, unanswered
-from assay.model.audit import CHECK_IDS, AuditRun, CheckId, CheckResult, CheckStatus, Finding, Measure
+from assay.model.audit import CHECK_IDS, AuditRun, AuditSettings, CheckId, CheckResult, CheckStatus, Finding, Measure
 from assay.testing import audits
+from assay.testing.variants import GOLD, trial
 
 STATUSES = st.sampled_from(["pass", "fail", "unknown"])
 
@@ -73,8 +76,8 @@ def rows(*runs: AuditRun) -> dict[str, Pooled]:
 
 def test_unknowns_are_in_no_denominator() -> None:
     found = rows(
-        run(result("mutants", "pass", "survivor"), result("leaks", "fail", "prompt")),
-        run(result("mutants", "fail", "survivor", "survivor"), unanswered("leaks", "why")),
+        run(result("mutants", "pass", "unnoticed"), result("leaks", "fail", "prompt")),
+        run(result("mutants", "fail", "unnoticed", "unnoticed"), unanswered("leaks", "why")),
         run(result("mutants", "pass"), result("leaks", "pass")),
         audits.unreached(),
     )
@@ -86,10 +89,26 @@ def test_unknowns_are_in_no_denominator() -> None:
 
 
 def test_an_unneeded_hunk_is_told_from_an_untested_statement() -> None:
+    sight = Sight({"a.py": {1: ("t::one",)}}, {"ablation:a.py:1:hunk": False, "ablation:a.py:1:statement": True})
+    whole, part, missing = trial(1, "accepted"), trial(1, "accepted", "statement"), trial(3, "accepted")
+    made = [
+        ablation_result([whole], sight, GOLD, AuditSettings()),  # run, and the same without it
+        ablation_result([missing], sight, GOLD, AuditSettings()),  # not run
+        ablation_result([trial(1, "rejected"), part], sight, GOLD, AuditSettings()),
+        ablation_result([trial(1, "rejected")], sight, GOLD, AuditSettings()),
+    ]
+    found = rows(*map(run, made))
+    assert (found["unneeded-hunk"].hits, found["unneeded-hunk"].known) == (1, 4)
+    assert (found["unnoticed-hunk"].hits, found["unnoticed-hunk"].known) == (2, 4)
+
+
+def test_what_may_be_the_same_program_is_no_surviving_mutant() -> None:
     found = rows(
-        run(result("ablation", "fail", "untested-statement")), run(result("ablation", "fail", "unneeded-hunk"))
+        run(result("mutants", "pass", "undistinguished")),
+        run(result("mutants", "fail", "unnoticed")),
+        run(result("mutants", "pass", "uncovered", "undistinguished")),
     )
-    assert (found["unneeded-hunk"].hits, found["unneeded-hunk"].known) == (1, 2)
+    assert (found["surviving-mutant"].hits, found["surviving-mutant"].known) == (2, 3)
 
 
 def test_each_condition_has_its_own_denominator() -> None:

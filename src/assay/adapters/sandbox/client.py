@@ -58,7 +58,7 @@ def refusal(name: str, text: str) -> AssayError:
     if "permission denied" in low and any(word in low for word in FORBIDDEN):
         return PrerequisiteError(
             f"you may not talk to the {name} daemon: {said}",
-            hint="join the group that owns its socket (which makes you root on this machine), or use bubblewrap",
+            hint="run assay as root, or use bubblewrap, which needs no root",
         )
     if any(word in low for word in NO_DAEMON):
         return PrerequisiteError(

@@ -104,10 +104,6 @@ class ContainerSession(LayeredSession):
         for mount in self._spec.mounts:
             if not mount.layers and not mount.writable:
                 raise SandboxError(f"the mount {mount.target} has no layers and is not writable", target=mount.target)
-        if self._uid != self._plain_uid and os.geteuid() != 0:
-            raise SandboxError(
-                f"only root can give a container's files to the user {self._uid}", hint="run as root, or use bubblewrap"
-            )
         super().prepare()
         door = self._folder / "door"
         door.mkdir(mode=0o755)
@@ -181,9 +177,6 @@ class ContainerSession(LayeredSession):
         self._life = None
         await self._client.remove_containers(self.name)
         link_of(self._folder).unlink(missing_ok=True)
-        for inner in self._folder.glob("wk/*/*"):  # the kernel's own, which is another user's if assay is not root
-            with contextlib.suppress(OSError):
-                inner.rmdir()
 
     def _variables(self) -> dict[str, str]:
         given = {"PATH": staging.PATH, "HOME": staging.HOME, **self._image.variables}
@@ -331,6 +324,11 @@ class ContainerSandbox:
         its own, the capabilities for it would reach the machine. The command finds out and does without."""
         if spec.image_writable and not spec.image:
             raise SandboxError("only an image's own files can be made writable, not the system's")
+        if os.geteuid() != 0:
+            raise PrerequisiteError(
+                f"{self.name} sandboxes need root: what overlays leave in their work folders belongs to it",
+                hint="run assay as root, which whoever may talk to the engine is anyway, or use bubblewrap",
+            )
 
     @asynccontextmanager
     async def open(self, spec: SandboxSpec) -> AsyncIterator[Session]:
@@ -423,12 +421,3 @@ class PodmanSandbox(ContainerSandbox):
 
     name = "podman"
     engine = Podman()
-
-    def refuse(self, spec: SandboxSpec) -> None:
-        """Only root may mount what podman's containers show."""
-        super().refuse(spec)
-        if os.geteuid() != 0:
-            raise PrerequisiteError(
-                "podman sandboxes need root: an ordinary user's podman cannot mount overlays for them",
-                hint="use bubblewrap, which needs no root, or docker",
-            )

@@ -16,6 +16,7 @@ from assay.model.audit import AuditSettings, CheckResult, Finding, Measure
 from assay.model.tree import Tree
 from assay.model.variant import Trial, Variant
 
+UNNEEDED = "unneeded"
 KINDS: dict[Survival, tuple[str, str, str]] = {
     "unnoticed": (
         "unnoticed",
@@ -29,7 +30,7 @@ KINDS: dict[Survival, tuple[str, str, str]] = {
         "test it, or take it out of the reference change",
     ),
     "undistinguished": (
-        "unneeded",
+        UNNEEDED,
         "the tests run it, and compute the same without it",
         "take it out of the reference change, or test what it is for",
     ),
@@ -43,6 +44,12 @@ BACK: dict[Survival, str] = {
 }
 """What is said of a part of the change that deletes something."""
 MAX_STATEMENTS = 10
+
+
+def is_unneeded_hunk(finding: Finding) -> bool:
+    """Whether a finding says of a whole hunk that tests run it and that it changes nothing for them."""
+    # The key of a variant ends in its kind, or in a number behind it.
+    return finding.kind == UNNEEDED and HUNK in finding.subject.split(":")[-2:]
 
 
 def ablation_result(

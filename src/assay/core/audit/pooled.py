@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from assay.core.audit.ablation import is_unneeded_hunk
 from assay.core.audit.stability import DEVIATING
+from assay.core.audit.survivors import Survival
 from assay.core.bounds import CONFIDENCE, upper_bound
 from assay.model.audit import CHECK_IDS, AuditRun, CheckId, CheckResult
 
 FLIP = "flip"
+SURVIVORS: frozenset[Survival] = frozenset({"unnoticed", "uncovered", "unseen"})
 NO_CONDITIONS = {"unsteady": "under no condition every time", "together": "under several conditions together"}
 """Kinds of findings of `amplified` that name no condition."""
 
@@ -62,12 +65,18 @@ def _found(result: CheckResult) -> bool:
 
 
 def _unneeded_hunk(result: CheckResult) -> bool:
-    return any("hunk" in finding.kind for finding in result.findings)
+    return any(map(is_unneeded_hunk, result.findings))
+
+
+def _survivor(result: CheckResult) -> bool:
+    """What only computes the same for the calls that the tests make may be the same program: it is none."""
+    return any(finding.kind in SURVIVORS for finding in result.findings)
 
 
 ROWS: tuple[tuple[CheckId, str, str, Callable[[CheckResult], bool]], ...] = (
-    ("ablation", "unneeded-hunk", "an unneeded hunk", _unneeded_hunk),
-    ("mutants", "surviving-mutant", "a surviving mutant", _found),
+    ("ablation", "unnoticed-hunk", "a hunk whose absence no test notices", _failed),
+    ("ablation", "unneeded-hunk", "a hunk that tests run and need not", _unneeded_hunk),
+    ("mutants", "surviving-mutant", "a surviving mutant", _survivor),
     ("alternatives", "rejected-alternative", "a rejected rewrite of the reference change", _failed),
     ("hidden-names", "hidden-name", "a hidden name", _failed),
     ("leaks", "leak", "a leak", _failed),

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
+from assay.core.audit.ablation import is_unneeded_hunk
 from assay.core.audit.stability import NEW_ID
 from assay.core.prompts import with_interface_lines
 from assay.core.task_files import amended
-from assay.core.variants.ablation import HUNK
 from assay.model.audit import CheckId, CheckResult, Finding
 from assay.model.report import Status, TestReport
 from assay.model.task import GOLD_PATCH, Task
@@ -24,7 +24,6 @@ FLAKY: tuple[tuple[CheckId, float], ...] = (("stability", 0.0), ("amplified", 0.
 """Checks that blame tests, and the share of fail_to_pass that must be left for these to be quarantined."""
 BLAMING: tuple[CheckId, ...] = ("stability", "amplified", "cost")
 """Checks that blame whole files."""
-UNNEEDED = "unneeded"
 """The kind of an `ablation` finding whose hunk the tests run, and that changes nothing that they compute."""
 INTERFACE_LINE = re.compile(r": (- .+?)(?:; or test without)?$", re.DOTALL)
 """The line for the prompt, in the advice of a `hidden-names` finding."""
@@ -204,8 +203,7 @@ def _command(task: Task, files: Sequence[str]) -> tuple[str, ...]:
 def unneeded(checks: Sequence[CheckResult]) -> dict[str, Finding]:
     """Hunks of the reference change that the tests run and that change nothing for them, by their variants' keys."""
     found = next((result.findings for result in checks if result.check == "ablation"), ())
-    # The key of a variant ends in its kind, or in a number behind it.
-    return {f.subject: f for f in found if f.kind == UNNEEDED and HUNK in f.subject.split(":")[-2:]}
+    return {finding.subject: finding for finding in found if is_unneeded_hunk(finding)}
 
 
 def shortened(answers: Sequence[Finding], patch: bytes) -> Repair:
