@@ -38,10 +38,10 @@ WRONG_ROW = frozenset({"impossible-id"})
 
 
 async def one_row(task: Task, tools: Toolbox) -> dict[str, Any]:
-    base = await base_of(task, tools)
-    layer = await tools.layers.put(base)
     row = row_of(task) or {}
     try:
+        base = await base_of(task, tools)
+        layer = await tools.layers.put(base)
         trial = await try_out(task, base, layer, tools, runs=1)
         found = compare(row, trial, base)
         if any(d.kind not in WRONG_ROW for d in found):
