@@ -25,8 +25,8 @@ from assay.model.warm import Harvest, WarmJob, WarmRun
 from assay.stages.audit.ground import Ground
 from assay.stages.running import TestRun, stack
 
-BATCH = 60
-"""Jobs of one warm interpreter: enough that its start hardly counts."""
+BATCH = 200
+"""Jobs of one warm interpreter at most: enough that its start hardly counts."""
 WIDE = 2
 """Interpreters at work at a time; the runner's slots may allow fewer."""
 MIN_SECONDS, PATIENCE = 5.0, 4.0
