@@ -35,10 +35,13 @@ MESSAGE = (
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with one task."""
-    folder = tmp_path_factory.mktemp("audited")
+    return mined(tmp_path_factory.mktemp("audited"), FIX)
+
+
+def mined(folder: Path, fix: dict[str, str]) -> Path:
     (folder / "temper").mkdir()
     git(folder / "temper", "init", "-q")
-    for day, (files, message) in enumerate(((BASE, "First"), ({**BASE, **FIX}, MESSAGE)), start=1):
+    for day, (files, message) in enumerate(((BASE, "First"), ({**BASE, **fix}, MESSAGE)), start=1):
         tree = {path: FileState(text.encode()) for path, text in files.items()}
         commit(folder / "temper", tree, message, datetime(2024, 1, day, tzinfo=UTC))
     assert assay(folder, "mine", "git:temper", "--json")[-1]["verified"] == 1
@@ -52,6 +55,45 @@ def assay(project: Path, *words: str, check: Sequence[int] = (0,)) -> list[dict[
     assert "Traceback" not in done.stdout + done.stderr
     assert done.returncode in check, done.stdout + done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+TABLE = """\
+TABLE = {}
+
+
+def load():
+    TABLE["zero"] = 273.15
+
+
+def to_kelvin(celsius):
+    return round(celsius + TABLE["zero"], 2)
+"""
+TABLE_TESTS = """\
+import time
+
+from temper import TABLE, load, to_kelvin
+
+
+def test_kelvin():
+    time.sleep(0.2)
+    load()
+    assert to_kelvin(0) == 273.15
+
+
+def test_what_is_there_stays():
+    TABLE["zero"] = 273.15
+    load()
+    assert to_kelvin(1) == 274.15
+"""
+
+
+def test_a_variant_that_only_another_order_of_the_tests_accepts_is_no_survivor(tmp_path: Path) -> None:
+    # The quicker test runs first over a variant and leaves behind what the slower one is meant to see made.
+    project = mined(tmp_path, {"temper.py": TABLE, "tests/test_temper.py": TABLE_TESTS})
+    task = next((project / "tasks").iterdir()).name
+    rows = assay(project, "audit", task, "--only", "mutants", "--only", "ablation", "--json", "--all", check=(0, 1, 4))
+    found = [finding for row in rows if row["kind"] == "check" for finding in row["findings"]]
+    assert [f["what"] for f in found if "load" in f["what"] or f["line"] in (4, 5)] == []
 
 
 QUICK_CHECKS = (

@@ -208,8 +208,21 @@ class Trials:
                 break
             chunk = variants[first : first + size]
             runs = await self.run([self._job(variant, known) for variant in chunk])
-            found += [self._trial(variant, runs[variant.key]) for variant in chunk]
+            tried = [self._trial(variant, runs[variant.key]) for variant in chunk]
+            found += await self._heard(tried) if not known.cannot else tried
         return found
+
+    async def _heard(self, trials: list[Trial]) -> list[Trial]:
+        """The same, each that was accepted once more with the tests in their own order: one that ran early may have
+        left behind what the others need, and a verdict has the tests as they stand.
+        """
+        jobs = [
+            replace(self._job(trial.variant, await self.known()), tests=(), stop_early=False)
+            for trial in trials
+            if trial.fate == "accepted"
+        ]
+        runs = await self.run(jobs)
+        return [self._trial(t.variant, runs[t.variant.key]) if t.variant.key in runs else t for t in trials]
 
     async def cold(self, trial: Trial) -> Trial:
         """The same variant once more, in a sandbox and an interpreter of its own."""
