@@ -22,13 +22,14 @@ from assay.core.audit.pooled import Pooled, pool
 from assay.model.audit import CHECK_IDS, AuditRun, CheckId, CheckResult
 
 RESULT: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
+SHARES = ("_share", "kill_rate")
 OURS = ("schema", "kind", "task", "task_digest")
 
 
 def main() -> None:
     """Print the tables."""
     runs = audits(line for name in sys.argv[1:] for line in Path(name).read_text().splitlines())
-    for text in (*table(pool(runs, CHECK_IDS)), "", *mutant_table(runs)):
+    for text in (*table(pool(runs, CHECK_IDS)), "", *share_lines(runs)):
         print(text)
 
 
@@ -65,8 +66,8 @@ def table(rows: Iterable[Pooled]) -> Iterator[str]:
             )
 
 
-def mutant_table(runs: Iterable[AuditRun]) -> Iterator[str]:
-    """What is measured a task, as the middle of all tasks and as a sum."""
+def share_lines(runs: Iterable[AuditRun]) -> Iterator[str]:
+    """How many tasks each check has an answer for, and the shares that it measures, over all tasks together."""
     sums: Counter[str] = Counter()
     tasks: Counter[str] = Counter()
     for run in runs:
@@ -75,6 +76,8 @@ def mutant_table(runs: Iterable[AuditRun]) -> Iterator[str]:
                 continue
             tasks[result.check] += 1
             for measure in result.measures:
+                if not measure.name.endswith(SHARES):
+                    continue
                 sums[f"{result.check}.{measure.name}"] += round(measure.value * (measure.count or 1))
                 sums[f"{result.check}.{measure.name} of"] += measure.count or 0
     yield f"audited: {', '.join(f'{check} {tasks[check]}' for check in CHECK_IDS if tasks[check])}"
