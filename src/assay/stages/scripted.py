@@ -171,8 +171,8 @@ async def _image(task: Task, tools: Toolbox) -> str:
             f"{task.slug} brings an image of its own, and the sandbox {tools.sandbox.name!r} has none",
             hint="add --sandbox docker (or podman); `assay doctor` says what this machine lacks for it",
         )
-    async with tools.layers.temporary(_below(task, CONTEXT)) as folder:
-        return await tools.sandbox.image_of(folder, online=True)
+    online = (task.config.get("environment") or {}).get("network_mode", "public") != "no-network"
+    return await tools.sandbox.image_of(await tools.layers.put(_below(task, CONTEXT)), online=online)
 
 
 def _below(task: Task, prefix: str) -> dict[str, FileState]:

@@ -87,7 +87,8 @@ def test_a_legacy_folder_comes_in(tmp_path: Path) -> None:
         ("- 1\n", "task.yaml, instruction: found no text"),
         ("instruction: 3\n", "task.yaml, instruction: found no text"),
         ("instruction: !!python/object/apply:os.system ['true']\n", "expected YAML"),
-        ("a: &a [1]\n" + "b: [*a, *a]\n", "task.yaml, instruction: found no text"),
+        ("instruction: x\na: &a [1]\nb: &b [*a, *a]\nc: [*b, *b]\n", "found a reference"),
+        ("instruction: " + "x" * 1_000_001, "expected at most"),
     ],
 )
 def test_broken_sheets(tmp_path: Path, sheet: str, said: str) -> None:
@@ -100,6 +101,16 @@ def test_broken_tasks_are_named(tmp_path: Path) -> None:
     assert "verifier.environment_mode: found 'both'" in problem(foreign(tmp_path / "b" / "hello", **{"task.toml": bad}))
     steps = TOML + '[[steps]]\nname = "one"\n'
     assert "several steps" in problem(foreign(tmp_path / "c" / "hello", **{"task.toml": steps}))
+
+
+def test_odd_tables_are_no_bug_of_ours(tmp_path: Path) -> None:
+    odd = TOML.replace("[environment]", 'artifacts = ["/out"]\n[environment]\nenv = ["A=1"]\ncpus = 2')
+    odd = odd.replace("artifacts", "[later]\nartifacts")
+    reading = read(foreign(tmp_path / "a" / "hello", **{"task.toml": odd}))
+    assert {"environment.cpus", "environment.own", "later"} <= {loss.field for loss in reading.losses}
+    deep = TOML + "[metadata]\nx = " + "[" * 150 + "]" * 150
+    found = read(foreign(tmp_path / "b" / "hello", **{"task.toml": deep}))
+    assert found.task is not None or "nested too deeply" in problem(tmp_path / "b" / "hello")
 
 
 def test_links_out_of_the_folder_are_refused(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def lost(config: dict[str, Any], **files: FileState) -> dict[str, str]:
     return {loss.field: loss.reason for loss in losses}
 
 
-def test_everything_is_kept_and_the_script_is_all_that_is_told_as_lost() -> None:
+def test_everything_is_kept_and_what_nothing_acts_on_is_told() -> None:
     task, losses = adopted("hello", CONFIG, "Say hello.\n", FILES)
     ours = task.config["metadata"].pop("assay")
     assert task.config == CONFIG
@@ -39,7 +39,7 @@ def test_everything_is_kept_and_the_script_is_all_that_is_told_as_lost() -> None
     assert task.is_scripted
     assert task.assay.fail_to_pass == (REWARD,)
     assert (task.assay.limits.wall_seconds, task.assay.limits.memory_mib) == (20, 512)
-    assert [loss.field for loss in losses] == [TEST]
+    assert [loss.field for loss in losses] == [TEST, "environment.unknown_key"]
 
 
 def test_the_config_that_was_given_stays_as_it_was() -> None:

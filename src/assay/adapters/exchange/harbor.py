@@ -22,6 +22,8 @@ from assay.ports.exchange import BaseOf
 DOCKERFILE = "environment/Dockerfile"
 LEGACY = "task.yaml"
 SHEETS = (CONFIG, LEGACY)
+MAX_SHEET = 1_000_000
+"""Characters of a sheet."""
 
 
 class HarborImporter:
@@ -58,6 +60,10 @@ def _reading(folder: Path) -> Reading:
         check_tables(config)
         instruction = read_text(folder / INSTRUCTION, INSTRUCTION)
         return Reading(name, *adopted(name, config, instruction, read_tree(folder, OWN_NAMES)))
+    except RecursionError:
+        deep = broken(CONFIG, "", "tables nested too deeply", "an ordinary task")
+        deep.message = f"{name}: {deep.message}"
+        return Reading(name, problem=deep)
     except TaskDefinitionError as error:
         error.message = f"{name}: {error.message}"
         return Reading(name, problem=error)
@@ -67,7 +73,13 @@ def _reading(folder: Path) -> Reading:
 
 def _terminal_bench(folder: Path, name: str) -> Reading:
     try:
-        sheet = yaml.safe_load(read_text(folder / LEGACY, LEGACY))
+        text = read_text(folder / LEGACY, LEGACY)
+        if len(text) > MAX_SHEET:
+            raise broken(LEGACY, "", f"{len(text)} characters", f"at most {MAX_SHEET}")
+        # A few lines of references to references are terabytes once they are written out.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise broken(LEGACY, "", "a reference (*name)", "values that are written out")
+        sheet = yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError) as error:
         where = " ".join(str(error).split())
         raise broken(LEGACY, "", where, "YAML") from error

@@ -40,6 +40,15 @@ NOT_DONE: Mapping[tuple[str, str], str] = {
     ("verifier", "environment"): "tests run in the container of the try",
 }
 """Tables and keys that a verdict does without, and why."""
+DONE: Mapping[str, frozenset[str]] = {
+    "environment": frozenset({"docker_image", "os", "memory_mb", "env", "workdir", "network_mode"}),
+    "agent": frozenset({"timeout_sec", "network_mode"}),
+    "verifier": frozenset({"timeout_sec", "env", "environment_mode", "network_mode"}),
+    "solution": frozenset({"env"}),
+}
+"""Keys that a verdict acts on, or whose values `_of_phases` looks at."""
+TOP = frozenset({"schema_version", "version", "task", "metadata", "source", *DONE})
+"""Tables and keys of the root that only describe, or are looked at one by one."""
 
 
 def adopted(slug: str, config: Mapping[str, Any], instruction: str, files: Tree) -> tuple[Task, tuple[Loss, ...]]:
@@ -91,9 +100,13 @@ def _facts(slug: str, config: Mapping[str, Any]) -> AssayMetadata:
 
 def _losses(config: Mapping[str, Any], files: Tree) -> Iterator[tuple[str, str]]:
     yield TEST, ONE_REWARD
-    for (table, key), reason in NOT_DONE.items():
-        if (config.get(table) or {}).get(key) not in (None, [], {}, ""):
-            yield f"{table}.{key}", reason
+    for table in ("environment", "agent", "verifier", "solution"):
+        for key, value in (config.get(table) or {}).items():
+            if key not in DONE[table] and value not in (None, [], {}, ""):
+                yield f"{table}.{key}", NOT_DONE.get((table, key), "kept, and nothing here acts on it")
+    for key, value in config.items():
+        if key not in TOP and value not in (None, [], {}, ""):
+            yield key, "kept, and nothing here acts on it"
     yield from _of_phases(config)
     for name in ("environment/docker-compose.yaml", "environment/singularity-compose.yaml", "tests/Dockerfile"):
         if name in files:
@@ -140,7 +153,8 @@ def workdir(config: Mapping[str, Any], files: Tree) -> str:
 def variables(config: Mapping[str, Any], table: str) -> dict[str, str]:
     """The variables of a phase; of those that the host should fill, only the ones with a default."""
     found = {}
-    for name, value in ((config.get(table) or {}).get("env") or {}).items():
+    given = (config.get(table) or {}).get("env")
+    for name, value in given.items() if isinstance(given, Mapping) else ():
         text = str(value)
         if inner := HOST_VARIABLE.fullmatch(text):
             if inner["default"] is None:
