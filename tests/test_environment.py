@@ -19,7 +19,7 @@ pytestmark = pytest.mark.sandbox
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TaskEnvironment]:
     project = app.init_project(tmp_path_factory.mktemp("project")).parent
     for name in ("double", "twice"):
-        puzzle(project / "tasks", name)
+        puzzle(project / "tasks" / name)
     with environment_factory(project / "tasks", project=project)() as made:
         yield made
 

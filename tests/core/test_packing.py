@@ -14,7 +14,7 @@ from assay.core.packing import packed, self_contained
 from assay.errors import TaskDefinitionError
 from assay.model.task import BASE_ARCHIVE
 from assay.model.tree import FileState, Mode, Tree
-from assay.testing.double import write_double
+from assay.testing.puzzle import puzzle
 
 NAMES = st.text(st.sampled_from("aé ._-\udc80'\\\n"), min_size=1, max_size=8).filter(
     lambda name: name.strip(".") != "" and "\n" not in name
@@ -41,7 +41,7 @@ def test_links_within_come_along() -> None:
 
 
 def test_a_task_brings_its_base_and_a_broken_one_is_named(tmp_path: Path) -> None:
-    task = HarborFormat().read(write_double(tmp_path / "double"))
+    task = HarborFormat().read(puzzle(tmp_path / "double"))
     elsewhere = task.assay.model_copy(update={"source": task.assay.source.model_copy(update={"kind": "git"})})
     base = {"double.py": FileState(b"print(1)\n")}
     whole = self_contained(type(task)(task.slug, task.config, elsewhere, task.instruction, task.files), base)

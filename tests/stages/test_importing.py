@@ -12,7 +12,7 @@ from assay.adapters.format.harbor import HarborFormat
 from assay.model.event import Event
 from assay.model.exchange import Converted, ImportOptions
 from assay.stages.importing import import_tasks
-from assay.testing.double import write_double
+from assay.testing.puzzle import puzzle
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 def theirs(tmp_path: Path) -> Path:
     """A folder with two tasks and a broken one."""
     for name in ("one", "two", "broken"):
-        write_double(tmp_path / "theirs" / name)
+        puzzle(tmp_path / "theirs" / name)
     (tmp_path / "theirs" / "broken" / "instruction.md").unlink()
     return tmp_path / "theirs"
 

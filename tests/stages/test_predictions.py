@@ -10,7 +10,7 @@ import pytest
 from assay import app
 from assay.model.event import Event
 from assay.model.prediction import Graded, GradeOptions
-from assay.testing.double import RIGHT, WRONG, write_double
+from assay.testing.puzzle import GOLD, WRONG, puzzle
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 
@@ -18,19 +18,19 @@ pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     app.init_project(tmp_path)
-    write_double(tmp_path / "tasks" / "double")
-    broken = write_double(tmp_path / "tasks" / "broken")
+    puzzle(tmp_path / "tasks" / "double")
+    broken = puzzle(tmp_path / "tasks" / "broken")
     (broken / "solution" / "gold.patch").write_text(WRONG)
-    (write_double(tmp_path / "tasks" / "unread") / "instruction.md").unlink()
+    (puzzle(tmp_path / "tasks" / "unread") / "instruction.md").unlink()
     lines = [
         json.dumps({"instance_id": name, "model_name_or_path": model, "model_patch": patch})
         for name, model, patch in (
-            ("double", "good", RIGHT),
+            ("double", "good", GOLD),
             ("double", "bad", WRONG),
             ("double", "none", ""),
-            ("broken", "good", RIGHT),
-            ("unread", "good", RIGHT),
-            ("nowhere", "good", RIGHT),
+            ("broken", "good", GOLD),
+            ("unread", "good", GOLD),
+            ("nowhere", "good", GOLD),
         )
     ]
     (tmp_path / "preds.jsonl").write_text("\n".join([*lines, '{"instance_id": "trunc']))

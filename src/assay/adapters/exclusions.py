@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from assay.errors import InputError, PrerequisiteError
+from assay.adapters.parquet import rows_of
+from assay.errors import InputError
 from assay.model.benchmark import BenchmarkRow
 
 NEEDED = ("repo", "base_commit", "patch")
@@ -70,27 +70,9 @@ def _array(path: Path) -> Iterator[tuple[str, object]]:
 
 
 def _parquet(path: Path) -> Iterator[tuple[str, object]]:
-    try:
-        # By name: an optional package, which neither the types nor the import contract shall need.
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise PrerequisiteError(
-            f"{path} is a parquet file, and pyarrow, which reads them, is not installed",
-            hint="type: pip install 'swe-assay[parquet]', or give the rows as JSON lines",
-        ) from error
-    number = 0
-    try:
-        with parquet.ParquetFile(path) as file:
-            names = set(file.schema_arrow.names)
-            columns = [name for name in (*NEEDED, "instance_id", *GOLD_COMMITS) if name in names]
-            for batch in file.iter_batches(batch_size=1024, columns=columns):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield f"row {number}", row
-    except (arrow.ArrowException, ValueError) as error:
-        raise InputError(
-            f"{path}, after row {number}, cannot be read as parquet: {error}", hint="download it again"
-        ) from error
+    rows = rows_of(path, lambda names: [name for name in (*NEEDED, "instance_id", *GOLD_COMMITS) if name in names])
+    for number, row in enumerate(rows, 1):
+        yield f"row {number}", row
 
 
 def _row(row: object, where: str, path: Path) -> BenchmarkRow:

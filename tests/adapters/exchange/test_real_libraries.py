@@ -201,7 +201,7 @@ def test_trl_knows_each_shape(peers: Path, tmp_path: Path) -> None:
 
 
 async def exported(exporter: Exporter, folder: Path, out: Path) -> None:
-    tasks = [HarborFormat().read(puzzle(folder, name)) for name in ("double", "twice")]
+    tasks = [HarborFormat().read(puzzle(folder / name)) for name in ("double", "twice")]
     async for converted in exporter.write(tasks, out, None):
         assert converted.problem is None
         assert converted.losses == ()

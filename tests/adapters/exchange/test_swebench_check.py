@@ -12,7 +12,7 @@ from uv import find_uv_bin
 
 from assay.adapters.exchange.swebench_write import TreeExporter
 from assay.adapters.format.harbor import HarborFormat
-from assay.testing.double import write_double
+from assay.testing.puzzle import puzzle
 
 pytestmark = [pytest.mark.network, pytest.mark.slow]
 CHECK = """
@@ -23,7 +23,7 @@ print(json.dumps([str(problem) for problem in check_task_repo(sys.argv[1])]))
 
 
 def test_the_real_check_finds_nothing(tmp_path: Path) -> None:
-    task = HarborFormat().read(write_double(tmp_path / "double"))
+    task = HarborFormat().read(puzzle(tmp_path / "double"))
 
     async def write() -> None:
         async for done in TreeExporter().write([task], tmp_path / "tree", None):

@@ -15,7 +15,7 @@ from assay.adapters.format.harbor import HarborFormat
 from assay.model.exchange import Converted
 from assay.model.task import Task
 from assay.ports.exchange import BaseOf
-from assay.testing.double import RIGHT, write_double
+from assay.testing.puzzle import GOLD, puzzle
 
 pytestmark = pytest.mark.anyio
 
@@ -25,7 +25,7 @@ class Writes(Protocol):
 
 
 async def written(exporter: Writes, tmp_path: Path) -> list[Converted]:
-    task = HarborFormat().read(write_double(tmp_path / "double"))
+    task = HarborFormat().read(puzzle(tmp_path / "double"))
     return [one async for one in exporter.write([task], tmp_path / "out", None)]
 
 
@@ -37,7 +37,7 @@ async def test_rows_of_a_task_of_another_origin(tmp_path: Path, exporter: RowExp
     assert done.paths == (tmp_path / "out" / exporter.file_name(),)
     assert "base_commit" in [loss.field for loss in done.losses]
     (raw,) = read_raw(done.paths[0])
-    assert raw.value["patch"] == RIGHT
+    assert raw.value["patch"] == GOLD
     assert raw.value["FAIL_TO_PASS"] == '["tests/hidden.cases.toml::four"]'
     assert raw.value["test_patch"].startswith(
         "diff --git a/tests/hidden.cases.toml b/tests/hidden.cases.toml\nnew file"
@@ -62,5 +62,5 @@ async def test_what_is_there_already_is_not_written_over(tmp_path: Path) -> None
 async def test_reference_changes_as_predictions(tmp_path: Path) -> None:
     (done,) = await written(PredictionExporter(), tmp_path)
     assert json.loads(done.paths[0].read_text()) == {
-        "instance_id": "double", "model_name_or_path": "gold", "model_patch": RIGHT
+        "instance_id": "double", "model_name_or_path": "gold", "model_patch": GOLD
     }  # fmt: skip

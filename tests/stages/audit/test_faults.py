@@ -16,7 +16,7 @@ from assay.stages.audit.memo import Memo
 from assay.stages.audit.variants import Variants
 from assay.stages.audit.warm import Trials
 from assay.stages.judging import prepare
-from assay.testing.double import NoSandbox, write_double
+from assay.testing.puzzle import NoSandbox, puzzle
 from assay.wiring import toolbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
@@ -28,7 +28,7 @@ no tests outside of the task's."""
 
 async def audited(tmp_path: Path, sandbox: object) -> tuple[list[CheckResult], list[Event]]:
     """Every check of a task on whose ground the sandbox is exchanged after it was prepared."""
-    folder, events = write_double(tmp_path / "double"), list[Event]()
+    folder, events = puzzle(tmp_path / "double"), list[Event]()
     async with toolbox(tmp_path / "state", tmp_path, "bubblewrap", unsafe=False) as tools:
         prepared = await prepare(tools.tasks.read(folder), tools)
         stand = prepared.stand

@@ -15,7 +15,7 @@ from assay.model.event import Event, Stage
 from assay.stages.audit.bank import replay_bank
 from assay.stages.audit.ground import Ground
 from assay.stages.judging import prepare
-from assay.testing.double import RIGHT, WRONG, NoSandbox, write_double
+from assay.testing.puzzle import GOLD, WRONG, NoSandbox, puzzle
 from assay.wiring import toolbox
 
 pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.sandbox]
 async def replays(
     tmp_path: Path, patches: dict[str, bool], *, broken: bool = False
 ) -> tuple[list[Replay], list[Event]]:
-    folder, events = write_double(tmp_path / "double"), list[Event]()
+    folder, events = puzzle(tmp_path / "double"), list[Event]()
     for patch, right in patches.items():
         HarborFormat().add_to_bank(folder, patch.encode(), right=right)
     async with toolbox(tmp_path / "state", tmp_path, "bubblewrap", unsafe=False) as tools:
@@ -41,7 +41,7 @@ async def replays(
 
 
 async def test_right_and_wrong_are_judged(tmp_path: Path) -> None:
-    patches = {RIGHT.replace("* 2", "* 2 + 0"): True, WRONG: True, WRONG + "\n": False, RIGHT: False}
+    patches = {GOLD.replace("* 2", "* 2 + 0"): True, WRONG: True, WRONG + "\n": False, GOLD: False}
     found, events = await replays(tmp_path, patches)
     says = {(r.solution.patch.decode(), r.solution.is_right): r.resolved for r in found}
     assert says == {(patch, right): "* 2" in patch for patch, right in patches.items()}
@@ -53,7 +53,7 @@ async def test_right_and_wrong_are_judged(tmp_path: Path) -> None:
 
 
 async def test_a_fault_of_ours_is_no_answer(tmp_path: Path) -> None:
-    (replay,), _ = await replays(tmp_path, {RIGHT: True}, broken=True)
+    (replay,), _ = await replays(tmp_path, {GOLD: True}, broken=True)
     assert replay.resolved is None
     assert replay.failure is not None
     assert replay.failure.message == "no room for a sandbox"

@@ -8,16 +8,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from assay.errors import InputError, PrerequisiteError
+from assay.adapters.parquet import rows_of
+from assay.errors import InputError
 
 MAX_LINE_BYTES = 256 * 1024 * 1024
 MAX_FILE_BYTES = 4 * 1024 * 1024 * 1024
 """Of a file that has to be read whole."""
-BATCH_ROWS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,20 +118,9 @@ def _until_broken(text: str, name: str, document: RawRow) -> Iterator[RawRow]:
 
 
 def _parquet(path: Path) -> Iterator[RawRow]:
-    try:
-        # By name: an optional package, which neither the types nor the import contract shall need.
-        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
-    except ImportError as error:
-        raise PrerequisiteError(
-            f"{path} is a parquet file, and pyarrow, which reads them, is not installed",
-            hint="type: pip install 'swe-assay[parquet]', or give the rows as JSON lines",
-        ) from error
     number = 0
     try:
-        with parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                for row in batch.to_pylist():
-                    number += 1
-                    yield RawRow(f"{path.name}, row {number}", row)
-    except (arrow.ArrowException, ValueError, OSError) as error:
+        for number, row in enumerate(rows_of(path), 1):
+            yield RawRow(f"{path.name}, row {number}", row)
+    except (InputError, OSError) as error:
         yield RawRow(f"{path.name}, after row {number}", problem=f"not parquet: {error}")
