@@ -80,6 +80,13 @@ def test_what_is_no_json(text: bytes, found: str) -> None:
     assert found in str(caught.value.context["found"])
 
 
+@pytest.mark.parametrize("minor", range(9))
+def test_every_version_is_read(minor: int) -> None:
+    read = read_atif(atif(schema_version=f"ATIF-v1.{minor}", session_id="s"), "a.json")
+    assert [one.message for one in read.value.steps] == ["Fix it."]
+    assert read.losses == ()
+
+
 def test_a_newer_minor_version_is_read_as_far_as_it_goes() -> None:
     read = read_atif({**atif(schema_version="ATIF-v1.9"), "mood": "good"}, "a.json")
     assert read.value.steps[0].message == "Fix it."
