@@ -136,9 +136,9 @@ async def _tried(task: Task, what: Try, tools: Toolbox) -> tuple[Verdict, Usage]
     if problem and done.stopped:
         return _verdict(task, what, f"limit-{done.stopped}", 0.0, problem), done.usage
     if problem:
-        raise VerifierError(
-            f"{task.slug}: no verdict: {problem}", hint=f"the end of what {TEST} printed:\n{_tail(done)}"
-        )
+        said = _tail(done)
+        hint = f"the end of what {TEST} printed:\n{said}" if said else f"{TEST} printed nothing"
+        raise VerifierError(f"{task.slug}: no verdict: {problem}", hint=hint)
     return _verdict(task, what, "" if reward >= 1 else "reward-below-1", reward, ""), done.usage
 
 

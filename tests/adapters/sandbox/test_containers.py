@@ -18,7 +18,7 @@ import pytest
 
 from assay.adapters.files import sandbox_uid
 from assay.adapters.sandbox.containers import ContainerSandbox, DockerSandbox, PodmanSandbox
-from assay.errors import InputError, PrerequisiteError, SandboxError
+from assay.errors import EnvironmentBuildError, InputError, PrerequisiteError, SandboxError
 from assay.model.sandbox import Command, ExecResult, Limits, Mount, SandboxSpec
 from assay.testing.container_image import image_of_tools
 from assay.testing.sandbox_contract import CHECKS, Result, built_in, run_check
@@ -245,12 +245,16 @@ def test_images_that_cannot_be_had_say_why(tmp_path: Path, small_image: str) -> 
     fetching = context(
         tmp_path, f"FROM {small_image}\nRUN cat </dev/tcp/1 || echo 'Could not resolve host' >&2; exit 6\n"
     )
-    with pytest.raises(SandboxError, match="needs the network"):
+    with pytest.raises(EnvironmentBuildError, match="needs the network") as caught:
         anyio.run(sandbox.image_of, fetching)
+    assert (caught.value.step.partition(" ")[0], caught.value.message.count("\n")) == ("RUN", 0)
+    absent = context(tmp_path, "FROM assay/no-such-image:1\nRUN true\n")
+    with pytest.raises(EnvironmentBuildError, match=r"assay/no-such-image:1, is not on this machine"):
+        anyio.run(sandbox.image_of, absent)
     broken = context(tmp_path, f"FROM {small_image}\nRUN cat /absent\n")
-    with pytest.raises(SandboxError, match="could not be built"):
+    with pytest.raises(EnvironmentBuildError, match="RUN cat /absent failed"):
         anyio.run(sandbox.image_of, broken)
-    with pytest.raises(SandboxError, match="could not be built"):
+    with pytest.raises(EnvironmentBuildError, match="could not be built"):
         anyio.run(sandbox.image_of, context(tmp_path, "NONSENSE\n"))
     with pytest.raises(InputError, match="no Dockerfile"):
         anyio.run(sandbox.image_of, tmp_path)

@@ -114,3 +114,10 @@ def test_a_terminal_bench_folder_becomes_one_of_harbor() -> None:
     }
     assert task.config["metadata"]["terminal_bench"]["difficulty"] == "hard"
     assert task.assay.limits.wall_seconds == 90
+
+
+@pytest.mark.parametrize(("version", "told"), [("1.0", False), ("1.4", False), ("9.7", True), (2, True), ([], True)])
+@pytest.mark.parametrize("key", ["schema_version", "version"])
+def test_a_version_that_nobody_here_knows_is_told(key: str, version: object, told: bool) -> None:
+    config = {name: value for name, value in CONFIG.items() if name != "schema_version"}
+    assert ("schema_version" in lost({**config, key: version})) is told

@@ -12,6 +12,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import stat
 import tarfile
 import tempfile
@@ -25,7 +26,7 @@ import anyio.to_thread
 from assay.adapters.sandbox import host
 from assay.adapters.sandbox.client import Client, needs_network, refusal
 from assay.adapters.sandbox.staging import HOME, INSIDE_UID
-from assay.errors import InputError, PrerequisiteError, SandboxError
+from assay.errors import EnvironmentBuildError, InputError, PrerequisiteError, SandboxError
 from assay.model.sandbox import MIB, Mount
 
 KIND = "assay.kind"
@@ -37,6 +38,12 @@ BUILD_SECONDS = 3600.0
 CONTEXT_BYTES = 1024 * MIB
 """The most that a folder with a Dockerfile may hold."""
 TAIL_LINES = 15
+STEP = re.compile(r"(?i)step \d+/\d+ ?: (.+)")
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+NOISE = (
+    *("DEPRECATED:", "Install the buildx", "https://docs.docker.com/go/buildx", "Sending build context", "--->"),
+    "Removing intermediate container",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +174,8 @@ class Images:
         """The digest of the image that a folder's Dockerfile describes, built when its content is new.
 
         `online` lets the build's commands reach the network; an image that it starts from must be on this machine
-        either way. Raises InputError for a folder that cannot be built, SandboxError with the last lines of a build
-        that failed, and what the client raises.
+        either way. Raises InputError for a folder that cannot be built, EnvironmentBuildError with the last lines of
+        the step that failed, and what the client raises.
         """
         digest = await anyio.to_thread.run_sync(context_digest, context)
         place = str(await anyio.Path(context).absolute())
@@ -211,18 +218,25 @@ class Images:
 
 
 def _build_error(name: str, text: str, online: bool) -> Exception:
-    """Why a build failed."""
-    tail = "\n".join(text.strip().splitlines()[-TAIL_LINES:])
+    """Why a build failed: which step, and its last words."""
+    lines = [line for line in COLOUR.sub("", text).splitlines() if line.strip() and not line.strip().startswith(NOISE)]
+    step = next((found[1] for line in reversed(lines) if (found := STEP.match(line))), "")
+    tail = "\n".join(lines[-TAIL_LINES:])
     known = refusal(name, tail)
+    if step.upper().startswith("FROM ") and (needs_network(tail) or isinstance(known, PrerequisiteError)):
+        image = next((word for word in step.split()[1:] if not word.startswith("--")), "")
+        why = f"the image that the Dockerfile starts from, {image}, is not on this machine and could not be fetched"
+        return EnvironmentBuildError(why, step=step, tail=tail, hint=f"type: {name} pull {image}; or build it here")
     if needs_network(tail):
         hint = (
             "it must be reachable" if online else "allow the network for the build, or have its parts on this machine"
         )
-        return SandboxError(
-            f"the Dockerfile needs the network, which the build did not get:\n{tail}", hint=hint, tail=tail
-        )
+        why = f"a step of the Dockerfile needs the network, which the build did not get: {step}"
+        return EnvironmentBuildError(why, step=step, tail=tail, hint=hint)
     if isinstance(known, SandboxError):
-        return SandboxError(f"the image could not be built:\n{tail}", hint="build it by hand to see more", tail=tail)
+        said = next((line for line in reversed(lines) if not line.startswith("The command ")), "no message")
+        why = f"the image could not be built: {step or 'the Dockerfile'} failed: {said}"
+        return EnvironmentBuildError(why, step=step, tail=tail, hint=f"try it by hand: {name} build")
     return known
 
 

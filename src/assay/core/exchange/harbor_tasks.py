@@ -47,6 +47,8 @@ DONE: Mapping[str, frozenset[str]] = {
     "solution": frozenset({"env"}),
 }
 """Keys that a verdict acts on, or whose values `_of_phases` looks at."""
+KNOWN = ("1.0", "1.1", "1.2", "1.3", "1.4")
+NEWEST = KNOWN[-1]
 TOP = frozenset({"schema_version", "version", "task", "metadata", "source", *DONE})
 """Tables and keys of the root that only describe, or are looked at one by one."""
 
@@ -57,7 +59,7 @@ def adopted(slug: str, config: Mapping[str, Any], instruction: str, files: Tree)
         raise InputError(f"{slug}: {problem}", hint="docs/exchange.md says which tasks of other origins can be run")
     assay = _facts(slug, config)
     whole = deepcopy(dict(config))
-    whole.setdefault("schema_version", whole.pop("version", "1.4"))
+    whole.setdefault("schema_version", whole.pop("version", NEWEST))
     metadata = dict(whole.get("metadata") or {})
     metadata["assay"] = assay.model_dump(mode="json", exclude_none=True, exclude_defaults=True) | {"format": 1}
     whole["metadata"] = metadata
@@ -100,6 +102,9 @@ def _facts(slug: str, config: Mapping[str, Any]) -> AssayMetadata:
 
 def _losses(config: Mapping[str, Any], files: Tree) -> Iterator[tuple[str, str]]:
     yield TEST, ONE_REWARD
+    version = config.get("schema_version", config.get("version", NEWEST))
+    if str(version) not in KNOWN:
+        yield "schema_version", f"{version!r} is none of {KNOWN[0]} to {NEWEST}: read as {NEWEST}, as far as it goes"
     for table in ("environment", "agent", "verifier", "solution"):
         for key, value in (config.get(table) or {}).items():
             if key not in DONE[table] and value not in (None, [], {}, ""):
@@ -172,7 +177,7 @@ def from_terminal_bench(slug: str, sheet: Mapping[str, Any], files: Tree) -> tup
     }
     kept = {key: value for key, value in sheet.items() if key != "instruction" and value is not None}
     config = {
-        "schema_version": "1.4",
+        "schema_version": NEWEST,
         "task": {"name": f"terminal-bench/{slug}"},
         "metadata": {"terminal_bench": kept},
         "environment": {"network_mode": "no-network"},
