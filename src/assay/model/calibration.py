@@ -95,6 +95,22 @@ class Tally(Frozen):
         return self
 
 
+class Solver(Frozen):
+    """Who tries a task: an agent with a model. Other limits or sampling make another solver: name them apart."""
+
+    agent: str
+    model: str
+
+
+class Record(Frozen):
+    """What is known of one solver on one task, from this calibration or from any earlier one."""
+
+    task: str
+    """Whatever tells tasks apart, best with the content's hash: a changed task has no history."""
+    solver: Solver
+    tally: Tally
+
+
 def beta(a: float, b: float, origin: str = "") -> BetaMixture:
     """A prior of one Beta distribution."""
     return BetaMixture(parts=(BetaPart(a=a, b=b),), origin=origin)
