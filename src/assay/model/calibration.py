@@ -114,3 +114,20 @@ class Record(Frozen):
 def beta(a: float, b: float, origin: str = "") -> BetaMixture:
     """A prior of one Beta distribution."""
     return BetaMixture(parts=(BetaPart(a=a, b=b),), origin=origin)
+
+
+class Posterior(Frozen):
+    """What is believed of one task's rate: mean, interval, and the shares of belief in, below and above the band."""
+
+    mean: Rate
+    low: Rate
+    high: Rate
+    level: Rate
+    """The share of belief between `low` and `high`."""
+    in_band: Rate
+    too_hard: Rate
+    too_easy: Rate
+
+
+DEFAULT_PRIOR = beta(0.155, 0.231, "default: 13 systems on 80 terminal tasks, most either always or never solved")
+"""Before a project has trials of its own: fitted to public logs of Terminal-Bench core 0.1.1, 5 trials each."""

@@ -1,1 +1,1 @@
-"""The mathematics of measured difficulty: priors, posteriors, and who gets the next rollouts."""
+"""The mathematics of difficulty: what trials say about a rate, and which trials are worth their price."""
