@@ -95,6 +95,39 @@ class Tally(Frozen):
         return self
 
 
+class Solver(Frozen):
+    """Who tries a task: an agent with a model. Other limits or sampling make another solver: name them apart."""
+
+    agent: str
+    model: str
+
+
+class Record(Frozen):
+    """What is known of one solver on one task, from this calibration or from any earlier one."""
+
+    task: str
+    """Whatever tells tasks apart, best with the content's hash: a changed task has no history."""
+    solver: Solver
+    tally: Tally
+
+
 def beta(a: float, b: float, origin: str = "") -> BetaMixture:
     """A prior of one Beta distribution."""
     return BetaMixture(parts=(BetaPart(a=a, b=b),), origin=origin)
+
+
+class Posterior(Frozen):
+    """What is believed of one task's rate: mean, interval, and the shares of belief in, below and above the band."""
+
+    mean: Rate
+    low: Rate
+    high: Rate
+    level: Rate
+    """The share of belief between `low` and `high`."""
+    in_band: Rate
+    too_hard: Rate
+    too_easy: Rate
+
+
+DEFAULT_PRIOR = beta(0.155, 0.231, "default: 13 systems on 80 terminal tasks, most either always or never solved")
+"""Before a project has trials of its own: fitted to public logs of Terminal-Bench core 0.1.1, 5 trials each."""

@@ -1,0 +1,1 @@
+"""The mathematics of difficulty: what trials say about a rate, and which trials are worth their price."""

@@ -1,0 +1,122 @@
+"""One policy for a wanted error: the corners of the hull are apart, and between them lie policies without a coin.
+
+A policy between two corners can be had by tossing a coin for each task. Nobody can check a coin, so that a policy that
+always does the same is sought instead: one state after the other is given another action, as long as that saves
+rollouts and keeps the error. What is found is never better than the coin, and mostly within 1 % of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.core.calibration.programme import Policy, Programme
+from assay.core.calibration.search import Corner, Edge, corner_of, edge_at_error
+from assay.core.calibration.tables import Floats
+
+LEAST = 1e-7
+"""Rollouts that a change must save; less is rounding."""
+MOST_CHANGES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Another action in one state: the size of its next wave, and by how much that changes cost and error."""
+
+    n: int
+    k: int
+    wave: int
+    cost: float
+    error: float
+
+
+def best_within(programme: Programme, error: float) -> Corner | None:
+    """A policy that errs at most so often, with as few rollouts as could be found; None if there is none."""
+    edge = edge_at_error(programme, error)
+    if edge is None or edge.careful is edge.hasty:
+        return edge.careful if edge else None
+    found = [_trimmed(programme, edge.careful, error)]
+    reached = _reaching(programme, edge, error)
+    if reached is not None:
+        found.append(_trimmed(programme, reached, error))
+    return min(found, key=lambda corner: corner.cost)
+
+
+def _trimmed(programme: Programme, corner: Corner, error: float) -> Corner:
+    """Save rollouts, the largest saving first, while the error stays within."""
+    for _ in range(MOST_CHANGES):
+        room = error - corner.outcome.error
+        better = [c for c in _changes(programme, corner.policy) if c.cost < -LEAST and c.error <= room]
+        if not better:
+            break
+        changed = _changed(programme, corner, min(better, key=lambda c: c.cost))
+        if changed.outcome.error > error or changed.cost >= corner.cost:
+            break  # rounding
+        corner = changed
+    return corner
+
+
+def _reaching(programme: Programme, edge: Edge, error: float) -> Corner | None:
+    """From the hasty end: spend where an error costs least, until the wanted one is reached."""
+    corner = edge.hasty
+    for _ in range(MOST_CHANGES):
+        if corner.outcome.error <= error:
+            return corner
+        missing = error - corner.outcome.error
+        careful = [c for c in _changes(programme, corner.policy) if c.error < -1e-12]
+        enough = [c for c in careful if c.error <= missing]
+        if not careful:
+            return None
+        dear = min((c.cost for c in enough), default=np.inf)
+        step = min(careful, key=lambda c: c.cost / -c.error)
+        if dear <= step.cost or (enough and dear <= edge.careful.cost - corner.cost):
+            step = min(enough, key=lambda c: c.cost)
+        corner = _changed(programme, corner, step)
+        if corner.cost > edge.careful.cost:
+            return None
+    return None
+
+
+def _changed(programme: Programme, corner: Corner, change: Change) -> Corner:
+    wave = corner.policy.wave.copy()
+    wave[change.n, change.k] = change.wave
+    return corner_of(programme, Policy(wave, corner.policy.accept), corner.price)
+
+
+def _changes(programme: Programme, policy: Policy) -> list[Change]:
+    """What every other action in one reachable state would change; exact, since all others stay as they are."""
+    schedule, look = programme.schedule, programme.schedule.look
+    reach = _reach(programme, policy)
+    after: dict[int, tuple[Floats, Floats]] = {}
+    found = []
+    for n in reversed((0, *schedule.ends)):
+        rows = np.arange(n + 1)
+        losses, costs = [programme.stop_loss[n, : n + 1]], [np.zeros(n + 1)]
+        for end in schedule.after(n):
+            step = programme.tables.step(n, end)
+            losses.append(step @ after[end][0])
+            costs.append(end - n + look + step @ after[end][1])
+        ways = np.array([0, *(end - n for end in schedule.after(n))])
+        loss, cost = np.array(losses), np.array(costs)
+        now = np.searchsorted(ways, policy.wave[n, : n + 1])
+        after[n] = loss[now, rows], cost[now, rows]
+        more_cost, more_loss = (cost - after[n][1]) * reach[n], (loss - after[n][0]) * reach[n]
+        for way, k in np.argwhere((ways[:, None] != policy.wave[n, : n + 1]) & (reach[n] > 0)):
+            if n == 0 and programme.starting and way == 0:
+                continue
+            found.append(
+                Change(n, int(k), int(ways[way]), float(more_cost[way, k]), float(more_loss[way, k]))
+            )
+    return found
+
+
+def _reach(programme: Programme, policy: Policy) -> dict[int, Floats]:
+    """The probability of coming through each state."""
+    reach = {n: np.zeros(n + 1) for n in (0, *programme.schedule.ends)}
+    reach[0][0] = 1.0
+    for n in (0, *programme.schedule.ends):
+        sizes = policy.wave[n, : n + 1]
+        for size in set(sizes[reach[n] > 0].tolist()) - {0}:
+            reach[n + size] += (reach[n] * (sizes == size)) @ programme.tables.step(n, n + size)
+    return reach
