@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
 from collections.abc import AsyncIterator, Mapping
@@ -14,15 +15,20 @@ import anyio
 from assay.adapters.clock import SystemClock
 from assay.adapters.environment.interpreters import Interpreters
 from assay.adapters.environment.uv import Index, UvEnvironments
+from assay.adapters.exchange.predictions import read_predictions
 from assay.adapters.format.harbor import HarborFormat
 from assay.adapters.patch.git import GitPatchWriter
 from assay.adapters.registry import Registry
 from assay.adapters.source.downloads import Connection
 from assay.adapters.store.database import open_store
 from assay.adapters.store.layers import LayerStore
-from assay.errors import PrerequisiteError
-from assay.ports.agent import Agent
+from assay.errors import InputError, PrerequisiteError
+from assay.model.agent import AgentChoice, AgentSettings, Entrant, ModelSettings
+from assay.model.json_values import JsonObject
+from assay.model.project import ProjectSettings
+from assay.ports.agent import Agent, Worker
 from assay.ports.framework import Framework
+from assay.ports.model import ModelGate
 from assay.ports.sandbox import Sandbox
 from assay.ports.source import Source
 from assay.ports.writer import Writer
@@ -44,11 +50,14 @@ class Settings:
     package_index: str
     model_url: str
     model_key: str
+    model_keys: Mapping[str, str]
+    """Variables that `key_variable` of assay.toml may name."""
     fetch_environment: Mapping[str, str]
     engine_environment: Mapping[str, str]
     """How the clients of container engines find theirs."""
 
 
+KEY_ENDS = ("KEY", "TOKEN", "SECRET")
 ENGINES = ("docker", "podman")
 ENGINE_VARIABLES = (
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "DOCKER_BUILDKIT"),
@@ -77,6 +86,7 @@ def load_settings(variables: Mapping[str, str] | None = None) -> Settings:
         package_index=env.get("UV_DEFAULT_INDEX", ""),
         model_url=env.get("ASSAY_MODEL_URL", "https://api.openai.com/v1"),
         model_key=env.get("ASSAY_MODEL_KEY") or env.get("OPENAI_API_KEY", ""),
+        model_keys={name: value for name, value in env.items() if name.endswith(KEY_ENDS)},
         fetch_environment={name: env[name] for name in kept if env.get(name)},
         engine_environment={name: env[name] for name in ENGINE_VARIABLES if env.get(name)},
     )
@@ -191,3 +201,77 @@ class Sources:
             else:
                 self._made[kind] = make(cache)
         return self._made[kind]
+
+
+@dataclass(frozen=True, slots=True)
+class Entering:
+    """An agent that is ready to try tasks: what `stages.trial.try_task` takes. One for as many trials as one likes."""
+
+    agent: Agent | Worker
+    entrant: Entrant
+    gate: ModelGate | None = None
+    """The way to its model, if it has one."""
+
+
+def entering(choice: AgentChoice, project: ProjectSettings, state: Path) -> Entering:
+    """The agent of a choice. Opens nothing: `state` is where gates will be.
+
+    Raises InputError for what does not fit together, PrerequisiteError for what is not installed.
+    """
+    registry = Registry()
+    named = project.agents.get(choice.agent)
+    settings = named or AgentSettings(kind=choice.agent)
+    if choice.command:
+        if settings.kind != "command":
+            raise InputError(f"--command is not for the agent {choice.agent!r}", hint="leave --agent at `command`")
+        settings = settings.model_copy(update={"command": choice.command})
+    gate = _gate(choice, project, state / "gates") if choice.model else None
+    more: JsonObject = {}
+    if (settings.kind == "patch") != (choice.predictions is not None):
+        raise InputError("--predictions belongs to --agent patch, and that to it", hint="give both, or neither")
+    if choice.predictions is not None:
+        agent, more = _predicting(choice.predictions)
+    else:
+        make = registry.load("agent", settings.kind)
+        agent = make(settings, has_model=gate is not None) if hasattr(make, "work") else make()
+    if isinstance(agent, Worker):
+        if agent.has_model and gate is None:
+            raise InputError(f"the agent {choice.agent} needs a model", hint="name one with --model")
+        more = agent.settings
+    elif gate is not None:
+        raise InputError(f"the agent {choice.agent} has no use for a model", hint="leave --model out")
+    version = agent.version if isinstance(agent, Worker) else ""
+    entrant = Entrant(
+        agent=choice.agent, agent_version=version, model=choice.model, limits=choice.limits, settings=more
+    )
+    return Entering(agent, entrant, gate)
+
+
+def _predicting(file: Path) -> tuple[Agent, JsonObject]:
+    """The agent of a file of predictions, and what makes it another than that of another file."""
+    from assay.adapters.agent.builtin import PredictionAgent
+
+    predictions, problems = read_predictions(file)
+    if problems and problems[0].problem is not None:
+        raise problems[0].problem
+    patches: dict[str, list[bytes]] = {}
+    for one in predictions:
+        patches.setdefault(one.instance_id, []).append(one.patch)
+    return PredictionAgent(patches), {"predictions_sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+
+
+def _gate(choice: AgentChoice, project: ProjectSettings, folder: Path) -> ModelGate:
+    from assay.adapters.model.gate import Endpoint, LoopbackGate
+
+    environment = load_settings()
+    model = project.models.get(choice.model, ModelSettings())
+    key = environment.model_key
+    if model.key_variable:
+        key = environment.model_keys.get(model.key_variable, "")
+        if not key:
+            raise InputError(
+                f"{model.key_variable} is not set, and the model {choice.model!r} wants its key from there",
+                hint=f"set it (its name has to end in one of {', '.join(KEY_ENDS)})",
+            )
+    url = choice.model_url or model.url or environment.model_url
+    return LoopbackGate(Endpoint(model.name or choice.model, url, key), model, folder)

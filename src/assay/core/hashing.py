@@ -16,10 +16,14 @@ from assay.model.task import Task
 from assay.model.tree import FileState
 
 
+def canonical_json(value: Any) -> bytes:
+    """JSON-able data as the bytes that its digest is of, independent of key order."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str).encode()
+
+
 def json_digest(value: Any) -> str:
     """Digest of JSON-able data, independent of key order."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(value)).hexdigest()
 
 
 def tree_digest(files: Mapping[str, FileState | None]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, FiniteFloat
 
 from assay.model.base import Frozen
 from assay.model.json_values import JsonObject
+
+Price = Annotated[FiniteFloat, Field(ge=0)]
 
 
 class TrialLimits(Frozen):
@@ -39,3 +43,56 @@ class Entrant(Frozen):
     def name(self) -> str:
         """For people: `mini, gpt-5-mini`."""
         return ", ".join(part for part in (self.agent, self.model) if part)
+
+
+class ModelSettings(Frozen):
+    """A model, as `[models."NAME"]` of assay.toml has it. Prices are dollars for a million tokens; without one, what a
+    trial costs is unknown.
+    """
+
+    input_usd: Price | None = None
+    cached_input_usd: Price | None = None
+    """Of the prompt's tokens that the endpoint had cached; absent: as `input_usd`."""
+    output_usd: Price | None = None
+    url: str = ""
+    """Where it answers; ends before `/chat/completions`. Empty: as for every other model."""
+    name: str = ""
+    """What the endpoint calls it, if not NAME."""
+    key_variable: str = ""
+    """The environment variable that holds the key, if not ASSAY_MODEL_KEY or OPENAI_API_KEY."""
+
+
+class AgentSettings(Frozen):
+    """An agent, as `[agents.NAME]` of assay.toml has it."""
+
+    kind: str = "command"
+    """The agent that it is a form of."""
+    command: str = ""
+    """Of `command`: the line of shell that starts it; see docs/agents.md for what stands in braces."""
+    mounts: tuple[str, ...] = ()
+    """Folders of the host that the sandbox shows, read-only: `FOLDER`, or `FOLDER:PLACE`."""
+    variables: dict[str, str] = Field(default_factory=dict)
+    """Of its environment."""
+    version: str = ""
+    """Of its program. Trials of another version are another rate."""
+    git: bool = True
+    """Whether it finds a repository of one commit in its workspace."""
+    settings: JsonObject = Field(default_factory=dict)
+    """The kind's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChoice:
+    """Which agent is to try, with what, and how far."""
+
+    agent: str
+    """One that is installed, or a table of [agents] in assay.toml."""
+    model: str = ""
+    """By its name in assay.toml, or as the endpoint knows it."""
+    model_url: str = ""
+    """Empty: the model's own, or that of ASSAY_MODEL_URL."""
+    command: str = ""
+    """For `command`: its line of shell."""
+    predictions: Path | None = None
+    """For `patch`: a file of predictions."""
+    limits: TrialLimits = TrialLimits()

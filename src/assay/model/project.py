@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
+from assay.model.agent import AgentSettings, ModelSettings
 from assay.model.audit import AuditSettings
 from assay.model.base import Frozen
 
@@ -29,3 +32,7 @@ class ProjectSettings(Frozen):
     """Memory of one run."""
     audit: AuditSettings = AuditSettings()
     """Thresholds of `assay audit`."""
+    models: dict[str, ModelSettings] = Field(default_factory=dict)
+    """Prices of models, and where they answer."""
+    agents: dict[str, AgentSettings] = Field(default_factory=dict)
+    """Agents by the name that --agent gives them."""

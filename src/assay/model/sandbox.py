@@ -39,6 +39,9 @@ class Mount:
     target: str
     layers: tuple[Path, ...] = ()
     writable: bool = False
+    live: bool = False
+    """Of one layer, read-only: the host's very folder, not a view of it, so that a socket in it can be connected to (a
+    view of a socket is another socket, which nobody listens on)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,8 +27,10 @@ class Agent(Protocol):
 
     name: str
 
-    async def attempt(self, task: Task) -> bytes:
-        """The patch, in git's format; empty for no change. Raises AssayError when no attempt could be made."""
+    async def attempt(self, task: Task, number: int = 1) -> bytes:
+        """The patch of its so-manieth attempt, in git's format; empty for no change. Raises AssayError when no attempt
+        could be made.
+        """
         ...
 
 
@@ -39,8 +41,8 @@ class Demands:
     mounts: tuple[tuple[Path, str], ...] = ()
     """Folders of the host, and where they are seen, read-only: the agent's own program."""
     variables: tuple[tuple[str, str], ...] = ()
-    has_model_inside: bool = False
-    """Whether the agent runs in the sandbox and reaches its model from there."""
+    git: bool = False
+    """Whether it wants its workspace to be a git repository, of one commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,12 @@ class Workplace:
     limits: TrialLimits
     seed: int
     """Differs from attempt to attempt and is the same when one is repeated."""
+    python: str
+    """An interpreter in the sandbox, by its path: 3.6 or later."""
     model: ModelAccess | None = None
+    """From outside of the sandbox."""
+    model_inside: ModelAccess | None = None
+    """From within."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ call returns, except for `charge`, which may be batched until `flush`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from assay.model.ledger import Cost, Decision, LedgerEntry
+from assay.model.trial_record import TrialRecord, TrialTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,22 @@ class Store(Protocol):
 
     def get_blob(self, digest: str) -> bytes:
         """Bytes kept earlier, checked against their digest. Raises StoreError when absent or damaged."""
+        ...
+
+    def keep_trial(self, record: TrialRecord) -> None:
+        """Record a try. A worked one takes the place of an earlier worked one of its key, a scored one that of the
+        worked one; void ones are added. Raises StoreError for a key that is scored already, unless the try is void.
+        """
+        ...
+
+    def trials(
+        self, entrant_digest: str | None = None, task_digests: Collection[str] | None = None, id_prefix: str = ""
+    ) -> list[TrialRecord]:
+        """Tries, oldest first: of one entrant or all, at these tasks or all, whose id begins so."""
+        ...
+
+    def tallies(self, entrant_digest: str | None = None) -> list[TrialTally]:
+        """Counts by task and entrant, of one entrant or all, by the time of the first try."""
         ...
 
     def close(self) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from assay.errors import StoreError
+from assay.model.calibration import Tally
 from assay.model.ledger import Cost, Decision, LedgerEntry
+from assay.model.trial_record import TrialRecord, TrialTally
 from assay.ports.store import FunnelRow
 
 
@@ -23,6 +25,7 @@ class MemoryStore:
         self._ledger: list[LedgerEntry] = []
         self._memory: dict[tuple[str, str], dict[str, Any]] = {}
         self._blobs: dict[str, bytes] = {}
+        self._trials: list[TrialRecord] = []
 
     def kill(self, run_id: str) -> None:
         """Let the process of a run be dead, without a word."""
@@ -112,5 +115,47 @@ class MemoryStore:
             raise StoreError(f"there is no blob {digest}", hint="Run the stage that made it again.")
         return self._blobs[digest]
 
+    def keep_trial(self, record: TrialRecord) -> None:
+        """Record a try."""
+        same = [one for one in self._trials if one.key == record.key and one.state != "void"]
+        if record.state != "void":
+            if any(one.state == "scored" for one in same):
+                raise StoreError(f"trial {record.id} has been scored already")
+            self._trials = [one for one in self._trials if one not in same]
+        self._trials.append(record)
+
+    def trials(
+        self, entrant_digest: str | None = None, task_digests: Collection[str] | None = None, id_prefix: str = ""
+    ) -> list[TrialRecord]:
+        """Tries, oldest first."""
+        return [
+            one
+            for one in self._trials
+            if entrant_digest in (None, one.entrant_digest)
+            and (task_digests is None or one.task_digest in task_digests)
+            and one.id.startswith(id_prefix)
+        ]
+
+    def tallies(self, entrant_digest: str | None = None) -> list[TrialTally]:
+        """Counts by task and entrant."""
+        groups: dict[tuple[str, str], list[TrialRecord]] = {}
+        for one in self.trials(entrant_digest):
+            groups.setdefault((one.task_digest, one.entrant_digest), []).append(one)
+        return [_tally(ones) for ones in groups.values()]
+
     def close(self) -> None:
         """Do nothing."""
+
+
+def _tally(tries: list[TrialRecord]) -> TrialTally:
+    first = tries[0]
+    states = [one.state for one in tries]
+    counts = Tally(
+        resolved_count=sum(bool(one.resolved) for one in tries),
+        scored_count=states.count("scored"),
+        void_count=states.count("void"),
+    )
+    usd = [one.usd for one in tries if one.usd is not None]
+    return TrialTally(
+        first.task_digest, first.entrant_digest, first.task, first.agent, first.model, counts, sum(usd, 0.0), len(usd)
+    )

@@ -9,16 +9,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
 from alembic.config import Config
+from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from assay.adapters.store.database import HEAD, MIGRATIONS, DatabaseStore, open_store
 from assay.adapters.store.processes import ProcessIdentity
 from assay.adapters.store.project import init_project, read_settings
+from assay.adapters.store.schema import metadata
 from assay.errors import ProjectError, SchemaTooNewError, StoreError
 from assay.model.ledger import Cost, Decision, LedgerEntry, State
 
@@ -181,3 +187,40 @@ def test_a_project_is_made_once_and_read_with_clear_errors(tmp_path: Path) -> No
         with pytest.raises(ProjectError) as error:
             read_settings(tmp_path / "p")
         assert said in f"{error.value.message} {error.value.hint}"
+
+
+def test_a_store_of_the_first_version_opens_with_all_that_it_holds(tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 's.db'}")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        assert not sa.inspect(connection).has_table("trials")
+        row = "INSERT INTO memory (namespace, key, value) VALUES ('n', 'k', '{\"a\": 1}')"
+        connection.exec_driver_sql(row)
+    engine.dispose()
+    with closing(open_store(tmp_path / "s.db", tmp_path / "blobs")) as opened:
+        assert opened.recall("n", "k") == {"a": 1}
+        assert opened.trials() == []
+
+
+def test_the_migrations_end_where_the_schema_is(store: DatabaseStore, tmp_path: Path) -> None:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 's.db'}")
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+    engine.dispose()
+
+
+def test_the_table_itself_keeps_a_key_to_one_score(store: DatabaseStore, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "s.db")) as raw:
+        names = [row[1] for row in raw.execute("PRAGMA table_info(trials)")]
+        for state in ("void", "void", "scored"):
+            fill(raw, names, state)
+        with pytest.raises(sqlite3.IntegrityError):
+            fill(raw, names, "worked")
+
+
+def fill(raw: sqlite3.Connection, names: list[str], state: str) -> None:
+    values = ["1" if name == "attempt" else f"'{state}'" if name == "state" else "'x'" for name in names[1:]]
+    raw.execute(f"INSERT INTO trials ({', '.join(names[1:])}) VALUES ({', '.join(values)})")

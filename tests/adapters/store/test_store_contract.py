@@ -7,13 +7,16 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assay.adapters.store.database import DatabaseStore, open_store
 from assay.adapters.store.processes import ProcessIdentity
 from assay.errors import StoreError
+from assay.model.calibration import Tally
 from assay.model.ledger import Cost, Decision, LedgerEntry, State
+from assay.model.trial_record import TrialRecord, TrialState
 from assay.ports.store import Store
 from assay.testing.store import MemoryStore
 
@@ -160,3 +163,71 @@ def test_blobs_come_back_whole(store: Store, data: bytes) -> None:
 def test_an_absent_blob_is_a_store_error(store: Store) -> None:
     with pytest.raises(StoreError, match="no blob"):
         store.get_blob("0" * 64)
+
+
+def tried(
+    attempt: int = 1, state: TrialState = "scored", task: str = "a", entrant: str = "e", **more: Any
+) -> TrialRecord:
+    fields: dict[str, Any] = {
+        "id": f"{task}{entrant}{attempt}",
+        "task_digest": task * 64,
+        "entrant_digest": entrant * 64,
+        "attempt": attempt,
+        "task": f"slug-{task}",
+        "agent": "mini",
+        "model": f"model-{entrant}",
+        "state": state,
+        "started_at": NOW,
+        "ended_at": NOW + timedelta(seconds=2),
+        "run_id": "r",
+        "trial_sha256": "0" * 64,
+        "resolved": False if state == "scored" else None,
+        "reward": 0.0 if state == "scored" else None,
+        "boundary": "provider" if state == "void" else None,
+    }
+    return TrialRecord(**{**fields, **more})
+
+
+def test_a_trial_is_worked_then_scored_once_and_what_was_void_stays(store: Store) -> None:
+    void, worked, scored = tried(state="void", usd=0.5), tried(state="worked", usd=0.25), tried(usd=0.25, tokens=7)
+    store.keep_trial(void)
+    store.keep_trial(worked)
+    assert store.trials() == [void, worked]
+    store.keep_trial(worked)
+    store.keep_trial(scored)
+    assert store.trials() == [void, scored]
+    for late in (scored, worked):
+        with pytest.raises(StoreError, match="scored already"):
+            store.keep_trial(late)
+    store.keep_trial(void)
+    assert store.trials() == [void, scored, void]
+
+
+def test_trials_are_asked_by_entrant_task_and_id(store: Store) -> None:
+    first, second, other, mine = tried(1), tried(2), tried(1, task="b"), tried(1, entrant="f", message="\ud800 \0")
+    for record in (second, first, other, mine):
+        store.keep_trial(record)
+    assert store.trials("e" * 64) == [second, first, other]
+    assert store.trials("e" * 64, ["a" * 64]) == [second, first]
+    assert store.trials(task_digests=["b" * 64]) == [other]
+    assert store.trials(task_digests=[f"{n}" for n in range(9999)] + ["b" * 64]) == [other]
+    assert store.trials(id_prefix="ae") == [second, first]
+    assert store.trials(id_prefix="%") == store.trials(task_digests=[]) == []
+    assert [one.id for one in store.trials("f" * 64)] == ["af1"]
+
+
+def test_trials_are_counted_by_task_and_entrant(store: Store) -> None:
+    assert store.tallies() == []
+    for record in (
+        tried(1, state="void", usd=0.5),
+        tried(1, resolved=True, reward=1.0, usd=0.25),
+        tried(2),
+        tried(3, state="worked"),
+        tried(1, entrant="f", state="void"),
+    ):
+        store.keep_trial(record)
+    one, other = store.tallies()
+    assert (one.task, one.agent, one.model, one.usd, one.priced_count) == ("slug-a", "mini", "model-e", 0.75, 2)
+    assert one.tally == Tally(resolved_count=1, scored_count=2, void_count=1)
+    assert (other.entrant_digest, other.tally) == ("f" * 64, Tally(void_count=1))
+    assert store.tallies("f" * 64) == [other]

@@ -1,7 +1,11 @@
-"""Agents that need no model: the reference solution, doing nothing, and a patch somebody else made."""
+"""Agents that need no model: the reference solution, doing nothing, and patches that somebody else made."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from assay.core.exchange.swebench_tasks import TABLE
+from assay.errors import InputError
 from assay.model.task import Task
 
 
@@ -10,8 +14,9 @@ class OracleAgent:
 
     name = "oracle"
 
-    async def attempt(self, task: Task) -> bytes:
+    async def attempt(self, task: Task, number: int = 1) -> bytes:
         """The gold patch."""
+        del number
         return task.gold_patch
 
 
@@ -20,9 +25,9 @@ class NopAgent:
 
     name = "nop"
 
-    async def attempt(self, task: Task) -> bytes:
+    async def attempt(self, task: Task, number: int = 1) -> bytes:
         """No change."""
-        del task
+        del task, number
         return b""
 
 
@@ -34,7 +39,29 @@ class PatchAgent:
     def __init__(self, patch: bytes = b"") -> None:
         self._patch = patch
 
-    async def attempt(self, task: Task) -> bytes:
+    async def attempt(self, task: Task, number: int = 1) -> bytes:
         """The patch that it was made with."""
-        del task
+        del task, number
         return self._patch
+
+
+class PredictionAgent:
+    """Gives what a file of predictions has: of several for the same task, the first to the first attempt, and on."""
+
+    name = "patch"
+
+    def __init__(self, patches: Mapping[str, Sequence[bytes]]) -> None:
+        self._patches = patches
+
+    async def attempt(self, task: Task, number: int = 1) -> bytes:
+        """The prediction for this task, by the name of its folder or of the row that it was made of. Raises InputError
+        when there is none for this attempt.
+        """
+        row = task.config.get("metadata", {}).get(TABLE, {})
+        known = next((self._patches[n] for n in (row.get("instance_id"), task.slug) if n in self._patches), ())
+        if number > len(known):
+            raise InputError(
+                f"there are {len(known)} predictions for {task.slug}, and attempt {number} was asked for",
+                hint="ask for fewer trials, or for the tasks that the file is about",
+            )
+        return known[number - 1]

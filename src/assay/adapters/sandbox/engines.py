@@ -81,6 +81,8 @@ class Docker:
         for index, mount in enumerate(view.spec.mounts):
             if not mount.layers:
                 words += ["--mount", row("type=bind", f"src={view.folder}/up/{index}", f"dst={mount.target}")]
+            elif mount.live:
+                words += self.binds([(mount.layers[0].resolve(), mount.target)])
             else:
                 words += ["--mount", self._volume(root, index, mount, view.labels)]
         return words + self.binds(view.binds)

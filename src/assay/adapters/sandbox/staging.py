@@ -73,6 +73,8 @@ def _escape(path: str) -> str:
 def _source(index: int, mount: Mount, place: Path) -> str:
     """The line of fstab that stages a mount."""
     target = place / str(index)
+    if mount.live:
+        return f"l/{index}.0 {target} none bind,X-mount.mkdir 0 0"
     lower = ":".join(f"l/{index}.{i}" for i in range(len(mount.layers)))
     if mount.writable and mount.layers:
         options = f"lowerdir={lower},upperdir=up/{index},workdir=wk/{index}"

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -21,15 +21,16 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from assay.adapters.files import file_error
-from assay.adapters.store import rows
+from assay.adapters.store import rows, trials
 from assay.adapters.store.blobs import Blobs
 from assay.adapters.store.processes import ProcessIdentity
 from assay.adapters.store.schema import claims, decisions, ledger, memory, runs
 from assay.errors import DiskFullError, SchemaTooNewError, StoreError, StoreLockedError
 from assay.model.ledger import Decision, LedgerEntry
+from assay.model.trial_record import TrialRecord, TrialTally
 from assay.ports.store import FunnelRow
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest migration; a test holds it to Alembic's own idea."""
 
 BUSY_SECONDS = 30.0
@@ -266,6 +267,23 @@ class DatabaseStore:
     def get_blob(self, digest: str) -> bytes:
         """Bytes kept earlier, checked."""
         return self._blobs.get(digest)
+
+    def keep_trial(self, record: TrialRecord) -> None:
+        """Record a try."""
+        with self._transaction() as connection:
+            trials.keep(connection, record)
+
+    def trials(
+        self, entrant_digest: str | None = None, task_digests: Collection[str] | None = None, id_prefix: str = ""
+    ) -> list[TrialRecord]:
+        """Tries, oldest first."""
+        with self._transaction() as connection:
+            return trials.find(connection, entrant_digest, task_digests, id_prefix)
+
+    def tallies(self, entrant_digest: str | None = None) -> list[TrialTally]:
+        """Counts by task and entrant."""
+        with self._transaction() as connection:
+            return trials.tallies(connection, entrant_digest)
 
     def close(self) -> None:
         """Flush and close."""

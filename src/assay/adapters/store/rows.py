@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import RowMapping
 
+from assay.model.calibration import Tally
 from assay.model.ledger import Cost, Decision, LedgerEntry
+from assay.model.trial_record import TrialRecord, TrialTally
 from assay.ports.store import FunnelRow
 
 Row = RowMapping
@@ -103,6 +106,29 @@ def ledger_entry_of(row: Row) -> LedgerEntry:
 def funnel_row_of(row: Row) -> FunnelRow:
     """The line of the funnel that a grouped row holds."""
     return FunnelRow(state=row["state"], reason=row["reason"], count=row["count"], cost=_cost(row))
+
+
+def trial_row(record: TrialRecord) -> dict[str, Any]:
+    """A trial's columns, without its place in the order."""
+    row = asdict(record)
+    for name in ("task", "agent", "model", "reason", "failure_kind", "message"):
+        row[name] = plain_text(row[name])
+    return {**row, "started_at": moment_text(record.started_at), "ended_at": moment_text(record.ended_at)}
+
+
+def trial_of(row: Row) -> TrialRecord:
+    """The trial that a row of its columns holds."""
+    fields = dict(row)
+    for name in ("started_at", "ended_at"):
+        fields[name] = datetime.fromisoformat(fields[name])
+    return TrialRecord(**fields)
+
+
+def tally_of(row: Row) -> TrialTally:
+    """The counts that a grouped row holds."""
+    fields = dict(row)
+    counts = {name: fields.pop(name) for name in ("resolved_count", "scored_count", "void_count")}
+    return TrialTally(**fields, tally=Tally(**counts))
 
 
 def fact_text(value: Mapping[str, Any]) -> str:

@@ -5,7 +5,20 @@ Moments are ISO text in UTC with six decimals: sorted as text they are sorted in
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 metadata = MetaData(
     naming_convention={
@@ -89,3 +102,45 @@ memory = Table(
     Column("key", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+_IS_FINAL = text("state <> 'void'")
+
+trials = Table(
+    "trials",
+    metadata,
+    Column("sequence", _SEQUENCE, primary_key=True, autoincrement=True),
+    Column("id", String(64), nullable=False),
+    Column("task_digest", String(64), nullable=False),
+    Column("entrant_digest", String(64), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("agent", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("started_at", String(40), nullable=False),
+    Column("ended_at", String(40), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("trial_sha256", String(64), nullable=False),
+    Column("trajectory_sha256", String(64)),
+    Column("patch_sha256", String(64)),
+    Column("resolved", Boolean),
+    Column("reward", Float),
+    Column("reason", Text, nullable=False),
+    Column("boundary", String(16)),
+    Column("failure_kind", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("usd", Float),
+    Column("tokens", BigInteger),
+    Column("model_call_count", BigInteger),
+    Column("wall_seconds", Float),
+    Index("ix_trials_entrant_digest", "entrant_digest", "task_digest", "attempt"),
+    Index("ix_trials_id", "id"),
+    Index(
+        "uq_trials_key",
+        *("task_digest", "entrant_digest", "attempt"),
+        unique=True,
+        sqlite_where=_IS_FINAL,
+        postgresql_where=_IS_FINAL,
+    ),
+)
+"""A try each. Of a key at most one row is worked or scored; any number beside it are void."""
