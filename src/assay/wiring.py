@@ -261,7 +261,8 @@ def _predicting(file: Path) -> tuple[Agent, JsonObject]:
 
 
 def _gate(choice: AgentChoice, project: ProjectSettings, folder: Path) -> ModelGate:
-    from assay.adapters.model.gate import Endpoint, LoopbackGate
+    from assay.adapters.model.endpoint import Endpoint
+    from assay.adapters.model.gate import LoopbackGate
 
     environment = load_settings()
     model = project.models.get(choice.model, ModelSettings())
@@ -274,4 +275,4 @@ def _gate(choice: AgentChoice, project: ProjectSettings, folder: Path) -> ModelG
                 hint=f"set it (its name has to end in one of {', '.join(KEY_ENDS)})",
             )
     url = choice.model_url or model.url or environment.model_url
-    return LoopbackGate(Endpoint(model.name or choice.model, url, key), model, folder)
+    return LoopbackGate(Endpoint(model.name or choice.model, url, key, environment.certificates), model, folder)

@@ -14,6 +14,7 @@ from assay.model.audit import CheckResult
 from assay.model.exchange import Converted
 from assay.model.ledger import Decision
 from assay.model.prediction import Graded
+from assay.model.trial_run import TrialCount, TrialEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Log:
     text: str
 
 
-Event = Stage | Decided | Attacked | Checked | Converted | Graded | Count | Note | Log
+Event = Stage | Decided | Attacked | Checked | Converted | Graded | TrialEnd | TrialCount | Count | Note | Log
 
 OnEvent = Callable[[Event], None]
 """Called on the event loop's thread; must return quickly."""

@@ -52,7 +52,7 @@ class TrialRecord:
     message: str = ""
     """The failure's, for people."""
     usd: float | None = None
-    """What the agent spent; None when nobody knows."""
+    """What the agent spent; None when nobody knows, or when it stands in the worked row that lies beside a void one."""
     tokens: int | None = None
     """Read and written."""
     model_call_count: int | None = None

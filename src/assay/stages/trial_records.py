@@ -24,11 +24,14 @@ class Records:
     entrant: Entrant
     run_id: str
 
-    def keep(self, trial: Trial, ended_at: datetime) -> TrialRecord:
-        """Make a try durable, its blobs before its row: a row never leads nowhere. Raises StoreError."""
+    def keep(self, trial: Trial, ended_at: datetime, *, is_paid: bool = False) -> TrialRecord:
+        """Make a try durable, its blobs before its row: a row never leads nowhere. `is_paid`: what the agent spent
+        stands in the worked row of the same key. Raises StoreError.
+        """
         store, digest = self.store, entrant_digest(self.entrant)
         store.put_blob(entrant_json(self.entrant))
-        cost, failure = trial.cost or TrialCost(), trial.failure
+        failure = trial.failure
+        cost = trial.cost if trial.cost and not (failure and is_paid) else TrialCost()
         trajectory = None if trial.trajectory is None else store.put_blob(atif_bytes(trial.trajectory))
         record = TrialRecord(
             id=trial_id(trial.task_digest, digest, trial.attempt),
