@@ -1,8 +1,8 @@
 """Finding the price: the policy for a wanted error, for a budget, and the floor that no policy can go below.
 
-As the price of a rollout falls, the best policy moves along the lower convex hull of all (mean rollouts, error) that can
-be had (reference/quality.md, 9.5). The hull has finitely many corners, so that the edge above any wanted value is found
-exactly: try the price at which both ends of a chord cost the same; what is better than both is a new corner, and if
+As the price of a rollout falls, the best policy moves along the lower convex hull of all (mean rollouts, error) that
+can be had (reference/quality.md, 9.5). The hull has finitely many corners, so that the edge over any wanted value is
+found exactly: try the price at which both ends of a chord cost the same; what is better than both is a new corner, and if
 nothing is, the chord is an edge.
 """
 
@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 
 from assay.core.calibration.programme import Outcome, Policy, Programme, deciding, evaluate, one_by_one
 from assay.core.calibration.tables import Tables
@@ -37,7 +36,7 @@ class Corner:
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """Two neighbours on the hull: the careful one takes more rollouts and errs less. Both are one where the hull ends."""
+    """Two neighbours on the hull: the careful one takes more rollouts and errs less. Where the hull ends, both are one."""
 
     careful: Corner
     hasty: Corner
