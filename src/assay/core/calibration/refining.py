@@ -105,9 +105,7 @@ def _changes(programme: Programme, policy: Policy) -> list[Change]:
         for way, k in np.argwhere((ways[:, None] != policy.wave[n, : n + 1]) & (reach[n] > 0)):
             if n == 0 and programme.starting and way == 0:
                 continue
-            found.append(
-                Change(n, int(k), int(ways[way]), float(more_cost[way, k]), float(more_loss[way, k]))
-            )
+            found.append(Change(n, int(k), int(ways[way]), float(more_cost[way, k]), float(more_loss[way, k])))
     return found
 
 

@@ -98,7 +98,9 @@ Below = Callable[[float, bool], Floats]
 def _of_mixture(prior: BetaMixture, solved: NDArray[np.int_], failed: NDArray[np.int_]) -> tuple[Floats, Below]:
     a = np.array([part.a for part in prior.parts])[:, None, None] + solved
     b = np.array([part.b for part in prior.parts])[:, None, None] + failed
-    parts = np.array([np.log(part.weight) - betaln(part.a, part.b) for part in prior.parts])[:, None, None] + betaln(a, b)
+    parts = np.array([np.log(part.weight) - betaln(part.a, part.b) for part in prior.parts])[:, None, None] + betaln(
+        a, b
+    )
     logs = logsumexp(parts, axis=0)
     weights = np.exp(parts - logs)
 
