@@ -116,4 +116,4 @@ def _correlation(line: factors.Line, other: factors.Line, is_checkpoint: bool) -
         together += carry[0] * math.sqrt(other.variance)
     own = slope**2 + sum(value**2 for value in carry) + line.variance
     theirs = float(other.coefficients[1]) ** 2 + other.variance
-    return together / math.sqrt(own * theirs)
+    return float(together) / math.sqrt(float(own) * theirs)
