@@ -18,6 +18,7 @@ from assay.core.bounds import upper_bound
 from assay.core.calibration.posterior import losses, updated
 from assay.core.calibration.tables import Floats, tables_of
 from assay.model.calibration import Band, Prior, Tally
+from assay.model.calibration_run import Recheck
 
 SHARE = 0.05
 ROLLOUTS = 32
@@ -33,25 +34,6 @@ class Decided:
     prior: Prior
     tally: Tally
     fresh: Tally
-
-
-@dataclass(frozen=True, slots=True)
-class Recheck:
-    """What the fresh rollouts say of the decisions, all shares of the tasks that were tried again."""
-
-    task_count: int
-    disagreeing: tuple[str, ...]
-    upper: float
-    """95 % bound of the share that disagrees (Clopper and Pearson); 1.0 without a task."""
-    predicted: float
-    """The share that would disagree if the beliefs were exact: wrong decisions found, and right ones doubted."""
-    predicted_error: float
-    """The share of wrong decisions that the beliefs admit."""
-    error_upper: float
-    """`upper` without the audit's own errors: (upper - doubted) / (found - doubted), with the share of wrong decisions
-    that it would find and of right ones that it would doubt (Rogan and Gladen 1978); 1.0 where it cannot tell."""
-    chance: float
-    """The probability of so many disagreements or more, were the beliefs exact. Small: they are not."""
 
 
 def chosen(tasks: Iterable[str], seed: int, share: float = SHARE) -> tuple[str, ...]:
