@@ -9,9 +9,10 @@ from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun
 from assay.model.event import OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
-from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, AuditOptions, MineOptions, RunOptions, VerifyOptions
 from assay.model.prediction import Graded, GradeOptions
-from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
+from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView, TrialView
+from assay.model.trial_run import TrialsRun
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
 
@@ -44,6 +45,13 @@ class App(Protocol):
         """
         ...
 
+    async def run(self, options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> TrialsRun:
+        """Let an agent try tasks; `TrialEnd` is told as each trial ends, `TrialCount` how far they are.
+
+        Raises InputError for an agent, a model or a file that cannot be used.
+        """
+        ...
+
     async def import_tasks(self, options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
         """Read tasks of another format into the project; `Converted` is told as each is done.
 
@@ -63,8 +71,10 @@ class App(Protocol):
         """Funnel and ledger."""
         ...
 
-    def show(self, project_dir: Path | None, what: str) -> TaskView | CandidateView:
-        """A task by folder or slug, or a candidate by key. Raises InputError when there is neither."""
+    def show(self, project_dir: Path | None, what: str) -> TaskView | CandidateView | TrialView:
+        """A task by folder or slug, a candidate by key, or a trial by the first digits of its id or as `task#attempt`.
+        Raises InputError when there is none, or more than one trial.
+        """
         ...
 
     async def diagnose(self) -> list[Finding]:

@@ -15,9 +15,10 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("verify", "Prove tasks again from scratch, or judge an agent or a patch."),
     ("audit", "Say what is wrong with tasks' verifiers, how sure that is, and what to do."),
     ("attack", "Try scripted non-fixes on tasks: none may be accepted."),
+    ("run", "Let an agent try tasks, and count what it solves."),
     ("import", "Take in tasks of other formats, and say what could not be carried."),
     ("export", "Write tasks and trials in the formats that harnesses and trainers read."),
-    ("show", "Show a task or a candidate: prompt, tests, evidence, cost."),
+    ("show", "Show a task, a candidate, or a trial with all that its agent did."),
     ("status", "Show the funnel and what each verified task cost."),
     ("doctor", "Say what this machine allows, and how to fix what it does not."),
 )
