@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 
 from assay.adapters.clock import SystemClock
 from assay.adapters.exchange.predictions import names_of, read_predictions
 from assay.adapters.exchange.training import TRAJECTORIES, TRIAL_FORMATS, export_trials, import_trajectories
+from assay.adapters.exchange.trials import write_trials
 from assay.adapters.exclusions import read_rows
 from assay.adapters.format.harbor import HarborFormat
 from assay.adapters.registry import Registry
@@ -23,11 +28,12 @@ from assay.core.staleness import is_stale
 from assay.errors import AssayError, InputError
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun, AuditSettings
-from assay.model.calibration import DEFAULT_PRIOR, Prior
+from assay.model.calibration import Prior
+from assay.model.calibration_run import CalibrateOptions, CalibrationRun
 from assay.model.event import Note, OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.ledger import Decision
-from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, AuditOptions, DifficultyOptions, MineOptions, RunOptions, VerifyOptions
 from assay.model.plan import Plan, PlanOptions
 from assay.model.prediction import Graded, GradeOptions
 from assay.model.project import ProjectSettings
@@ -39,7 +45,10 @@ from assay.model.summary import (
     StatusReport,
     TaskLine,
     TaskView,
+    TrialView,
 )
+from assay.model.trial_record import TrialTally
+from assay.model.trial_run import TrialsRun, Wish
 from assay.model.verdict import Verdict
 from assay.ports.agent import Agent
 from assay.ports.exchange import Exporter, Importer
@@ -55,26 +64,38 @@ from assay.stages.mine import mine as mine_stage
 from assay.stages.predictions import grade_predictions
 from assay.stages.prove import ProofSettings
 from assay.stages.toolbox import Toolbox
+from assay.stages.trial_craft import Trying
+from assay.stages.trial_records import entrant_of, found_trial, trial_of
+from assay.stages.trials import TrialRunner, TrialSettings
 from assay.stages.verify import replay, verify_candidate, verify_task
-from assay.wiring import ENGINES, Sources, interpreters, load_settings, sandbox_named, toolbox
+from assay.wiring import ENGINES, Sources, entering, interpreters, load_settings, sandbox_named, toolbox
+
+DATABASE = "assay.db"
+if TYPE_CHECKING:
+    from assay.core.calibration.curve import DifficultyReport  # its module is heavy
 
 EVIDENCE_STAGES = ("verify", "audit", "difficulty", "review")
 ROW_SECONDS = 600.0
 """What a run of a published row's tests may take at least: they are whole files, of slow suites too."""
 CANDIDATES_PER_TASK = 8
+WAITING = 8
+"""Trials in flight of an agent that has a model, unless somebody says otherwise: it mostly waits for it."""
 MIN_CANDIDATES = 20
 """Without --max-candidates, so many candidates are looked at for each task wanted, and never fewer than this."""
 
 __all__ = [
     "attack",
     "audit",
+    "calibrate",
     "diagnose",
+    "difficulty",
     "export",
     "grade",
     "import_tasks",
     "init_project",
     "mine",
     "plan",
+    "run",
     "show",
     "status",
     "verify",
@@ -183,6 +204,47 @@ async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEve
         return await audit_task(options.task, tools, on_event, wish)
 
 
+async def run(options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> TrialsRun:
+    """See `assay.cli.interface.App`."""
+    async with trial_runner(options, project_dir, on_event) as (runner, tools):
+        ends = await runner.run([Wish(path, n) for path in options.tasks for n in range(1, options.attempts + 1)])
+        if options.out is not None:
+            kept = [end.record for end in ends if end.record is not None]
+            await anyio.to_thread.run_sync(write_trials, options.out, (trial_of(one, tools.store) for one in kept))
+    return TrialsRun(
+        entrant=runner.entrant,
+        entrant_digest=runner.entrant_digest,
+        ends=tuple(ends),
+        stopped=runner.stopped,
+        usd=runner.purse.spent_usd,
+        unpriced_count=runner.purse.unpriced_count,
+    )
+
+
+async def calibrate(options: CalibrateOptions, project_dir: Path | None, on_event: OnEvent) -> CalibrationRun:
+    """See `assay.cli.interface.App`."""
+    from assay.stages.calibrate import calibrate as calibrate_stage  # numbers are heavy
+
+    async with trial_runner(options.run, project_dir, on_event) as (runner, tools):
+        return await calibrate_stage(options, runner, tools, on_event)
+
+
+@asynccontextmanager
+async def trial_runner(
+    options: RunOptions, project_dir: Path | None, on_event: OnEvent
+) -> AsyncIterator[tuple[TrialRunner, Toolbox]]:
+    """What makes trials as these options have it, and what it works with."""
+    settings = read_settings(project_dir) if project_dir else ProjectSettings()
+    state = project_dir / STATE if project_dir else load_settings().cache
+    entered = await anyio.to_thread.run_sync(entering, options.choice, settings, state)
+    jobs = _jobs(options.jobs, settings)
+    in_flight = options.concurrent or (max(WAITING, jobs) if options.choice.model else jobs)
+    folder = options.tasks[0].parent if options.tasks else state
+    async with toolbox(state, folder, options.sandbox, unsafe=options.i_know_it_is_unsafe) as tools:
+        craft = Trying(entered.agent, entered.entrant, entered.gate, tools, on_event)
+        yield TrialRunner(craft, tools, TrialSettings(in_flight, jobs, options.budget_usd), on_event), tools
+
+
 async def import_tasks(options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
     settings, registry = read_settings(project_dir), Registry()
@@ -232,13 +294,41 @@ def plan(options: PlanOptions, project_dir: Path | None) -> Plan:
     """See `assay.cli.interface.App`."""
     from assay.core.calibration import planning  # numpy and scipy take longer to load than most commands to run
 
-    return planning.plan(options, options.prior or _history(project_dir))
+    prior, usd = (options.prior, None) if options.prior is not None else _history(project_dir, options.model)
+    if options.usd_per_rollout is None and usd is not None:
+        options = replace(options, usd_per_rollout=usd)
+    return planning.plan(options, prior)
 
 
-def _history(project_dir: Path | None) -> Prior:
-    """What the project's own trials say of its tasks; the default before there are any."""
-    del project_dir
-    return DEFAULT_PRIOR
+def _history(project_dir: Path | None, model: str) -> tuple[Prior, float | None]:
+    """What the project's own trials say of its tasks, and the mean dollars of one; the default before there are any."""
+    from assay.core.calibration.fitting import fit_prior
+
+    found: list[TrialTally] = []
+    if project_dir is not None and (project_dir / STATE / "assay.db").exists():
+        store = open_store(project_dir / STATE / "assay.db", project_dir / STATE / "blobs")
+        try:
+            found = [one for one in store.tallies() if one.model and model in ("", one.model)]
+        finally:
+            store.close()
+    if model and not found:
+        raise InputError(f"the model {model!r} has no trial in this project", hint="leave out --model, or run it first")
+    priced = sum(one.priced_count for one in found)
+    return fit_prior(one.tally for one in found), sum(one.usd for one in found) / priced if priced else None
+
+
+def difficulty(options: DifficultyOptions, project_dir: Path) -> DifficultyReport:
+    """See `assay.cli.interface.App`."""
+    from assay.stages.difficulty import difficulty_report  # numbers are heavy
+
+    settings, state = read_settings(project_dir), project_dir / STATE
+    paths = options.tasks or tuple(sorted(place.parent for place in (project_dir / settings.tasks).glob("*/task.toml")))
+    store = open_store(state / "assay.db", state / "blobs")
+    try:
+        read = partial(trial_of, store=store, whole=False)
+        return difficulty_report(project_dir.name, paths, HarborFormat(), store, read, model=options.model)
+    finally:
+        store.close()
 
 
 def status(project_dir: Path) -> StatusReport:
@@ -290,26 +380,34 @@ def _disk_bytes(folder: Path) -> int:
     return total
 
 
-def show(project_dir: Path | None, what: str) -> TaskView | CandidateView:
+def show(project_dir: Path | None, what: str) -> TaskView | CandidateView | TrialView:
     """See `assay.cli.interface.App`."""
     folder = Path(what)
     if not folder.is_dir() and project_dir is not None:
         folder = project_dir / read_settings(project_dir).tasks / what
-    state = project_dir / STATE if project_dir else None
-    store = open_store(state / "assay.db", state / "blobs") if state and state.is_dir() else None
-    try:
+    state = project_dir / STATE if project_dir else load_settings().cache
+    if not (state / DATABASE).is_file():
         if folder.is_dir():
-            return _task_view(folder, store)
-        decision = store.decision(what) if store else None
-        if decision is None or store is None:
-            raise InputError(
-                f"there is no task and no candidate {what!r}",
-                hint="give a task's folder or slug, or a candidate's key; `assay status` lists them",
-            )
-        return CandidateView(decision, tuple(store.ledger(what)), decision.detail)
-    finally:
-        if store:
-            store.close()
+            return _task_view(folder, None)
+        raise _nothing(what)
+    with closing(open_store(state / DATABASE, state / "blobs")) as store:
+        if folder.is_dir():
+            return _task_view(folder, store if project_dir else None)
+        decision = store.decision(what)
+        if decision is not None:
+            return CandidateView(decision, tuple(store.ledger(what)), decision.detail)
+        tries = found_trial(store, what)
+        if not tries:
+            raise _nothing(what)
+        return TrialView(tries[-1], trial_of(tries[-1], store), entrant_of(tries[-1], store), tuple(tries[:-1]))
+
+
+def _nothing(what: str) -> InputError:
+    return InputError(
+        f"there is no task, no candidate and no trial {what!r}",
+        hint="give a task's folder or slug, a candidate's key, or a trial as `assay run` prints it; "
+        "`assay status` lists tasks",
+    )
 
 
 def _task_view(folder: Path, store: Store | None) -> TaskView:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from assay import __version__
 from assay.cli import output
-from assay.cli.curve_screen import AUDITS, WORDS, dollars, headline, worth_lines
+from assay.cli.curve_screen import AUDITS, WORDS, dollars, headline, stale_because, worth_lines
 from assay.cli.sheet import document, figures, percent, scroll, text
 from assay.core.calibration.curve import BINS, Curve, DifficultyReport, Placed, Review
 from assay.model.difficulty import GROUP
@@ -151,7 +151,7 @@ def _cells(one: Placed) -> str:
         return f"{name}<td></td><td></td><td>{WORDS['undecided']}</td><td></td><td></td></tr>"
     posterior, tally = found.posterior, found.tally
     rate = f"{percent(posterior.mean)} ({percent(posterior.low)} to {percent(posterior.high)})"
-    notes = [AUDITS[found.audit], "the task has changed since" if one.stale else ""]
+    notes = [AUDITS[found.audit], stale_because(one)]
     if tally.void_count:
         notes.append(f"{tally.void_count} without a verdict")
     cells = (

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from assay.cli import output
-from assay.core.calibration.curve import BINS, Curve, DifficultyReport, Placed, Review
+from assay.core.calibration.curve import BINS, Curve, DifficultyReport, Placed, Review, curve_of
+from assay.model.calibration_run import CalibrationRun, Recheck
 from assay.model.difficulty import GROUP, AuditState, Placing
 
 WORDS: dict[Placing, str] = {
@@ -135,7 +136,7 @@ def _row(one: Placed) -> tuple[str, ...]:
     tally = found.tally
     solved = f"{tally.resolved_count}/{tally.scored_count}"
     if one.stale:
-        return name, "", solved, "the task has changed since", "", ""
+        return name, "", solved, WORDS["undecided"], "", stale_because(one)
     notes = [AUDITS[found.audit]]
     if tally.void_count:
         notes.append(f"{tally.void_count} without a verdict")
@@ -143,6 +144,13 @@ def _row(one: Placed) -> tuple[str, ...]:
         notes.append("rechecked" if found.rechecked else "fresh rollouts disagree")
     wrong = output.share(found.expected_error)
     return name, _axis(one), solved, WORDS[one.placing], wrong, "; ".join(filter(None, notes))
+
+
+def stale_because(one: Placed) -> str:
+    """Why what was measured does not hold any more; empty when it does."""
+    if one.is_changed:
+        return "the task has changed since"
+    return "its trials count otherwise now: calibrate again" if one.is_recounted else ""
 
 
 def _axis(one: Placed) -> str:
@@ -176,3 +184,31 @@ def review_lines(reviews: Sequence[Review], *, everything: bool = False) -> Iter
             yield f"    assay show {near.trial_id}  ({tests or 'no test was reached'})"
     if len(shown) < len(reviews):
         yield f"  and {output.count(len(reviews) - len(shown), 'task')} more; --all lists them"
+
+
+def run_lines(run: CalibrationRun) -> Iterator[str]:
+    """The end of a calibration: the curve of what it was asked for, what it cost, and what kept tasks from a place."""
+    band = next((one.difficulty.band for one in run.tasks if one.difficulty), None)
+    if band is not None:
+        placed = [Placed(one.task, one.difficulty) for one in run.tasks]
+        yield from curve_lines(curve_of(run.entrant, band, placed, with_costs=False), everything=True)
+    void = f" and {run.new_void} without a verdict" if run.new_void else ""
+    yield f"this run: {output.count(run.new_rollouts, 'rollout')}{void}, {dollars(run.usd)}; prior: {run.prior}"
+    if run.recheck is not None:
+        yield from _recheck(run.recheck)
+    for one in run.tasks:
+        if one.problem:
+            yield f"{output.one_line(one.task)}: {output.one_line(one.problem)}"
+    if run.stopped:
+        yield f"stopped: {run.stopped}; the same line goes on"
+
+
+def _recheck(found: Recheck) -> Iterator[str]:
+    tried, differ = found.task_count, len(found.disagreeing)
+    if not tried:
+        yield "no placed task could be tried again"
+        return
+    yield (
+        f"tried again: {differ} of {output.count(tried, 'placed task')} disagree "
+        f"(at most {output.share(found.upper)} with 95 % confidence; expected: {output.share(found.predicted)})"
+    )

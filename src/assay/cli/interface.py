@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun
+from assay.model.calibration_run import CalibrateOptions, CalibrationRun
 from assay.model.event import OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
-from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
+from assay.model.options import AttackOptions, AuditOptions, DifficultyOptions, MineOptions, RunOptions, VerifyOptions
 from assay.model.plan import Plan, PlanOptions
 from assay.model.prediction import Graded, GradeOptions
-from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
+from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView, TrialView
+from assay.model.trial_run import TrialsRun
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
+
+if TYPE_CHECKING:
+    from assay.core.calibration.curve import DifficultyReport  # its module is heavy
 
 
 class App(Protocol):
@@ -45,6 +50,20 @@ class App(Protocol):
         """
         ...
 
+    async def run(self, options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> TrialsRun:
+        """Let an agent try tasks; `TrialEnd` is told as each trial ends, `TrialCount` how far they are.
+
+        Raises InputError for an agent, a model or a file that cannot be used.
+        """
+        ...
+
+    async def calibrate(self, options: CalibrateOptions, project_dir: Path | None, on_event: OnEvent) -> CalibrationRun:
+        """Measure how often an entrant solves tasks, as far as it takes to place them; trials are told as `run` does.
+
+        Raises InputError for a wish that cannot be met.
+        """
+        ...
+
     async def import_tasks(self, options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
         """Read tasks of another format into the project; `Converted` is told as each is done.
 
@@ -68,8 +87,14 @@ class App(Protocol):
         """Funnel and ledger."""
         ...
 
-    def show(self, project_dir: Path | None, what: str) -> TaskView | CandidateView:
-        """A task by folder or slug, or a candidate by key. Raises InputError when there is neither."""
+    def difficulty(self, options: DifficultyOptions, project_dir: Path) -> DifficultyReport:
+        """How the tasks lie on the curves of those who were calibrated on them."""
+        ...
+
+    def show(self, project_dir: Path | None, what: str) -> TaskView | CandidateView | TrialView:
+        """A task by folder or slug, a candidate by key, or a trial by the first digits of its id or as `task#attempt`.
+        Raises InputError when there is none, or more than one trial.
+        """
         ...
 
     async def diagnose(self) -> list[Finding]:

@@ -15,10 +15,12 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("verify", "Prove tasks again from scratch, or judge an agent or a patch."),
     ("audit", "Say what is wrong with tasks' verifiers, how sure that is, and what to do."),
     ("attack", "Try scripted non-fixes on tasks: none may be accepted."),
+    ("run", "Let an agent try tasks, and count what it solves."),
     ("plan", "Say what measuring the difficulty of tasks will cost, before a cent is spent."),
+    ("calibrate", "Measure which tasks are too easy, too hard or just right for a model."),
     ("import", "Take in tasks of other formats, and say what could not be carried."),
     ("export", "Write tasks and trials in the formats that harnesses and trainers read."),
-    ("show", "Show a task or a candidate: prompt, tests, evidence, cost."),
+    ("show", "Show a task, a candidate, or a trial with all that its agent did."),
     ("status", "Show the funnel and what each verified task cost."),
     ("doctor", "Say what this machine allows, and how to fix what it does not."),
 )
@@ -39,7 +41,7 @@ EXIT_CODES: tuple[tuple[str, str], ...] = (
 
 def page() -> str:
     """The help page of the whole program."""
-    commands = "\n".join(f"  {name:<8} {does}" for name, does in COMMANDS)
+    commands = "\n".join(f"  {name:<9} {does}" for name, does in COMMANDS)
     codes = "\n".join(f"  {code:<8} {meaning}" for code, meaning in EXIT_CODES)
     return f"""\
 Usage: assay COMMAND [OPTION]... [ARGUMENT]...

@@ -16,6 +16,7 @@ import click
 
 from assay.cli import output
 from assay.model.event import Checked, Count, Decided, Event, Note, Stage
+from assay.model.trial_run import TrialCount, TrialEnd
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -32,6 +33,8 @@ STAGES = {
     "verify": "verifying",
     "oracle": "judging the reference change",
     "nop": "judging no change at all",
+    "agent": "the agent is at work",
+    "judge": "judging what the agent has left",
 }
 """What people read for a stage of the ledger."""
 
@@ -55,9 +58,9 @@ class Pace:
         self._monotonic = monotonic
         self._started = monotonic()
         self._first: int | None = None
-        self.count: Count | None = None
+        self.count: Count | TrialCount | None = None
 
-    def update(self, count: Count) -> None:
+    def update(self, count: Count | TrialCount) -> None:
         """Remember the latest count."""
         if self._first is None:
             self._first = count.done  # what an earlier run has done says nothing about our pace
@@ -65,24 +68,35 @@ class Pace:
 
     def text(self) -> str:
         """Such as `3/10 done: 2 verified, 1 rejected; 4.1 a minute, about 2 min left`."""
-        if self.count is None:
-            return ""
         count = self.count
+        if count is None:
+            return ""
         whole = f"{count.done}/{count.total}" if count.total is not None else str(count.done)
-        states = [f"{count.verified} verified", f"{count.rejected} rejected"]
-        if count.failed:
-            states.append(f"{count.failed} failed")
+        states = _trial_states(count) if isinstance(count, TrialCount) else _states(count)
         return f"{whole} done: {', '.join(states)}{self._pace(count)}"
 
-    def _pace(self, count: Count) -> str:
+    def _pace(self, count: Count | TrialCount) -> str:
         elapsed = self._monotonic() - self._started
-        fresh = count.done - (self._first or 0)
+        recalled = count.recalled if isinstance(count, TrialCount) else 0
+        fresh = count.done - (self._first or 0) - recalled
         if fresh <= 0 or elapsed <= 0:
             return ""
         text = f"; {60 * fresh / elapsed:.1f} a minute"
         if count.total is not None and count.total > count.done:
             text += f", about {output.seconds((count.total - count.done) * elapsed / fresh)} left"
         return text
+
+
+def _states(count: Count) -> list[str]:
+    states = [f"{count.verified} verified", f"{count.rejected} rejected"]
+    return [*states, f"{count.failed} failed"] if count.failed else states
+
+
+def _trial_states(count: TrialCount) -> list[str]:
+    states = [f"{count.resolved} solved", f"{count.unresolved} failed"]
+    if count.void:
+        states.append(f"{count.void} void")
+    return [*states, f"${count.usd:.2f}"] if count.usd else states
 
 
 class Silent:
@@ -111,7 +125,7 @@ class Plain:
             self._say(event.text)
         elif isinstance(event, Checked):
             self._say(f"{event.task}: {event.result.check} {_ended(event.result)}")
-        elif isinstance(event, Count):
+        elif isinstance(event, (Count, TrialCount)):
             self._pace.update(event)
             self._say(self._pace.text())
 
@@ -142,7 +156,9 @@ class Live:
         elif isinstance(event, Decided):
             self._working.pop(event.decision.title, None)
             self._working.pop(event.decision.slug or "", None)
-        elif isinstance(event, Count):
+        elif isinstance(event, TrialEnd):
+            self._working.pop(f"{event.task}#{event.attempt}", None)
+        elif isinstance(event, (Count, TrialCount)):
             self._pace.update(event)
         elif isinstance(event, Checked):
             self._checked.append(event.result)

@@ -1,4 +1,4 @@
-"""`assay show`: a task or a candidate, for people."""
+"""`assay show`: a task, a candidate or a trial, for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from assay.cli import output
 from assay.cli import project as projects
 from assay.cli.options import AssayCommand, json_option, option, project_option
 from assay.model.ledger import Cost
-from assay.model.summary import TaskView
+from assay.model.summary import TaskView, TrialView
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,21 +32,30 @@ FEW = 8
 """Tests of each kind that are shown unless all are asked for."""
 
 
-@click.command("show", cls=AssayCommand, examples=("assay show tasks/python-slugify-9.2.0",))
-@click.argument("what", metavar="TASK|CANDIDATE")
-@option("--all", "everything", is_flag=True, help="All tests, all findings, and the reference change.")
+@click.command(
+    "show", cls=AssayCommand, examples=("assay show tasks/python-slugify-9.2.0", "assay show python-slugify-9.2.0#1")
+)
+@click.argument("what", metavar="TASK|CANDIDATE|TRIAL")
+@option(
+    "--all", "everything", is_flag=True, help="All tests, findings and steps, and the reference change or the patch."
+)
 @project_option
 @json_option
 @click.pass_obj
 def command(app: App, what: str, everything: bool, project: Path | None, as_json: bool) -> int:
     """Show a task (folder or slug): its prompt, source, tests, evidence and cost.
 
-    For a candidate (its key, as `assay mine --json` prints it): what became of it, and the log.
+    For a candidate (its key, as `assay mine --json` prints it): what became of it, and the log. For a trial (the id
+    that `assay run` prints, or TASK#ATTEMPT): who tried, the verdict, the patch, and what the agent did, step by step.
     """
     home = projects.existing(project) if project else projects.nearest(Path(what)) or projects.nearest(Path.cwd())
     view = app.show(home, what)
     if isinstance(view, TaskView):
         _emit_task(view) if as_json else _print_task(view, everything)
+    elif isinstance(view, TrialView):
+        from assay.cli import show_trial
+
+        show_trial.emit_trial(view) if as_json else show_trial.print_trial(view, everything=everything)
     else:
         _emit_candidate(view) if as_json else _print_candidate(view)
     return 0

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from assay.model.summary import FunnelLine, StatusReport
 
 
-@click.command("status", cls=AssayCommand, examples=("assay status", "assay status --html funnel.html"))
+@click.command(
+    "status",
+    cls=AssayCommand,
+    examples=("assay status", "assay status --html funnel.html", "assay status --difficulty --html difficulty.html"),
+)
 @option(
     "--html",
     "page",
@@ -26,14 +30,37 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Write the funnel as one HTML page, drawn and explained, for people who were not there.",
 )
+@option("--difficulty", is_flag=True, help="Show how the tasks lie on the curves of those who were calibrated on them.")
+@option("--task", "tasks", multiple=True, metavar="TASK", help="With --difficulty: only this one; may be repeated.")
+@option("--model", metavar="NAME", default="", help="With --difficulty: only this model's curves.")
+@option("--all", "everything", is_flag=True, help="With --difficulty: every task, however many there are.")
 @project_option
 @json_option
 @click.pass_obj
-def command(app: App, page: Path | None, project: Path | None, as_json: bool) -> int:
-    """Show how many candidates became tasks, at which stage and why the rest fell out, and what each task cost."""
+def command(
+    app: App,
+    page: Path | None,
+    difficulty: bool,
+    tasks: tuple[str, ...],
+    model: str,
+    everything: bool,
+    project: Path | None,
+    as_json: bool,
+) -> int:
+    """Show how many candidates became tasks, at which stage and why the rest fell out, and what each task cost.
+
+    With --difficulty: which tasks are too easy, too hard, just right or not yet known, for whom, and how surely.
+    """
+    if not difficulty and (tasks or model or everything):
+        raise click.UsageError("--task, --model and --all belong to --difficulty")
     if page is not None:
-        page = html_file.usable(page, "funnel.html")
-    report = app.status(projects.existing(project))
+        page = html_file.usable(page, "difficulty.html" if difficulty else "funnel.html")
+    home = projects.existing(project)
+    if difficulty:
+        from assay.cli import curves
+
+        return curves.show(app, home, tasks, model, page=page, everything=everything, as_json=as_json)
+    report = app.status(home)
     if page is not None:
         from assay.cli.page import render
 

@@ -20,8 +20,8 @@ EVENT_BYTES = 4 * 1024 * 1024
 END = re.compile(rb"\r?\n\r?\n|\r\r")
 DONE = "[DONE]"
 TOO_LONG = re.compile(
-    r"context[ _-]?(length|window|size)|maximum context|too many (input )?tokens|(prompt|input|message)s? (is|are) too long"
-    r"|exceeds? the (model|maximum|limit)|reduce the length",
+    r"context[ _-]?(length|window|size)|maximum context|too many (input )?tokens"
+    r"|(prompt|input|message)s? (is|are) too long|exceeds? the (model|maximum|limit)|reduce the length",
     re.IGNORECASE,
 )
 """How endpoints say that a prompt is too long, next to OpenAI's code."""

@@ -11,6 +11,8 @@ from assay.model.agent import Entrant
 
 ID_DIGITS = 12
 """Of a trial's id: among a million trials two share one with a probability of 0.2 %; people type the first few."""
+SHOWN_DIGITS = 8
+"""Of them, as people see them: enough for a project."""
 SEED_BITS = 31
 """Endpoints take a seed as a signed number of 32 bits."""
 

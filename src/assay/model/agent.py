@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 
@@ -95,4 +95,4 @@ class AgentChoice:
     """For `command`: its line of shell."""
     predictions: Path | None = None
     """For `patch`: a file of predictions."""
-    limits: TrialLimits = TrialLimits()
+    limits: TrialLimits = field(default_factory=TrialLimits)

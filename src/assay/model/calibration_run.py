@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from assay.model.agent import AgentChoice
 from assay.model.difficulty import Difficulty
+from assay.model.options import RunOptions
 from assay.model.plan import PlanOptions
 
 
@@ -14,23 +14,18 @@ from assay.model.plan import PlanOptions
 class CalibrateOptions:
     """Whose rate is measured on which tasks, how surely, and for how much."""
 
-    tasks: tuple[Path, ...]
-    choice: AgentChoice
+    run: RunOptions
+    """Tasks, agent, how many at a time; its `attempts` are not looked at: how many there will be is the question."""
     plan: PlanOptions = field(default_factory=PlanOptions)
     """Band, prior, waves, and the error, precision or fixed design that is wanted."""
     rollout_budget: int | None = None
     """New rollouts of the whole set; spent where they are worth most."""
-    budget_usd: float | None = None
     checkpoint: str = ""
     """The model that this one was trained from, by its name."""
     has_memory: bool = True
     """Whether results of other models and agents sharpen the prior."""
     recheck_share: float = 0.0
     """Share of the decided tasks that are tried again with fresh rollouts."""
-    concurrent: int = 4
-    jobs: int = 2
-    sandbox: str = "bubblewrap"
-    i_know_it_is_unsafe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

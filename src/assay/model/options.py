@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from assay.model.agent import AgentChoice
 from assay.model.audit import CheckId
 from assay.model.verdict import Verdict
 
@@ -98,3 +99,34 @@ class AuditOptions:
     """Runs at the same time."""
     sandbox: str = "bubblewrap"
     i_know_it_is_unsafe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Who is to try which tasks, how often, and for how much."""
+
+    tasks: tuple[Path, ...]
+    """Their folders."""
+    choice: AgentChoice
+    attempts: int = 1
+    """Of each task."""
+    concurrent: int | None = None
+    """Trials in flight; None leaves it to the machine and the agent."""
+    jobs: int | None = None
+    """Tasks that are prepared at a time; None leaves it to the project and the machine."""
+    budget_usd: float | None = None
+    """Begin no trial when it is spent."""
+    out: Path | None = None
+    """A file for the trials, as `assay export` reads it."""
+    sandbox: str = "bubblewrap"
+    i_know_it_is_unsafe: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DifficultyOptions:
+    """Whose curves are drawn, over which tasks."""
+
+    tasks: tuple[Path, ...] = ()
+    """Their folders; empty for all of the project's."""
+    model: str = ""
+    """Only this model's curves; empty for all."""

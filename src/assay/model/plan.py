@@ -19,6 +19,8 @@ class PlanOptions:
 
     prior: Prior | None = None
     """What is believed of the population; None for the project's own history."""
+    model: str = ""
+    """Of that history, only this model's trials; empty for those of all models."""
     band: Band = field(default_factory=Band)
     match: int | None = None
     """As few errors as with this many rollouts for every task."""

@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from assay.model.agent import Entrant
 from assay.model.evidence import Evidence
 from assay.model.ledger import Cost, Decision, LedgerEntry, State
 from assay.model.task import Task
+from assay.model.trial import Trial
+from assay.model.trial_record import TrialRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,3 +120,15 @@ class CandidateView:
     decision: Decision
     ledger: tuple[LedgerEntry, ...] = ()
     log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TrialView:
+    """All there is to show of a trial."""
+
+    record: TrialRecord
+    """The try that counts: the scored one, or the latest."""
+    trial: Trial
+    entrant: Entrant
+    earlier: tuple[TrialRecord, ...] = ()
+    """Other tries of the same attempt, oldest first; all of them void."""

@@ -16,7 +16,7 @@ import anyio
 from assay.errors import InfrastructureError, InputError, VerifierError
 from assay.model.environment import REPO_ROOT
 from assay.model.event import OnEvent, Stage
-from assay.model.sandbox import Command, ExecResult, Limits, SandboxSpec
+from assay.model.sandbox import Command, ExecResult, Limits, Mount, SandboxSpec
 from assay.model.task import Task
 from assay.model.tree import FileChange, Tree, is_safe_path
 from assay.model.verdict import Verdict
@@ -95,11 +95,15 @@ async def prepare_attempts(path: Path, tools: Toolbox, emit: OnEvent) -> Prepare
 
 
 @asynccontextmanager
-async def attempt(prepared: Prepared, tools: Toolbox, limits: Limits = LIMITS) -> AsyncIterator[Attempt]:
-    """Open an attempt; leaving it removes all that it did. Raises SandboxError."""
+async def attempt(
+    prepared: Prepared, tools: Toolbox, limits: Limits = LIMITS, mounts: tuple[Mount, ...] = ()
+) -> AsyncIterator[Attempt]:
+    """Open an attempt, with places of its own beside the repository; leaving it removes all that it did. Raises
+    SandboxError.
+    """
     stand = prepared.stand
     spec = SandboxSpec(
-        mounts=repository_mounts(stand.environment, stack(stand.environment, stand.base_layer, None, None)),
+        mounts=(*repository_mounts(stand.environment, stack(stand.environment, stand.base_layer, None, None)), *mounts),
         workdir=REPO_ROOT,
         env=stand.environment.variables,
         hidden=stand.environment.hidden,

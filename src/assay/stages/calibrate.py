@@ -170,7 +170,7 @@ class Calibration:
         if options.rollout_budget is None:
             return tasks, 10**9
         left = options.rollout_budget - sum(self.new_rollouts.values()) - self.new_void
-        return tasks, max(0, min(left, max(SMALLEST_ROUND, options.concurrent, left // BUDGET_SHARE)))
+        return tasks, max(0, min(left, max(SMALLEST_ROUND, left // BUDGET_SHARE)))
 
     async def _round(self, wishes: Sequence[Wish]) -> None:
         by_path = {one.path: one for one in self.subjects}
@@ -203,7 +203,7 @@ async def calibrate(options: CalibrateOptions, runner: TrialRunner, tools: Toolb
     """Place the tasks for the runner's entrant; evidence is written beside each. Raises InputError for a wish that
     cannot be met, TaskDefinitionError never: a task that cannot be read is told in its line.
     """
-    subjects, broken = await anyio.to_thread.run_sync(read_subjects, options.tasks, tools)
+    subjects, broken = await anyio.to_thread.run_sync(read_subjects, options.run.tasks, tools)
     unaudited = [one.slug for one in subjects if one.audit == "none"]
     if unaudited:
         emit(Note(text=_unaudited(unaudited, len(subjects))))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from assay.core.exchange.atif import atif_bytes, read_atif
 from assay.core.exchange.trials import read_trial, trial_line
-from assay.core.trial_keys import entrant_digest, entrant_json, trial_id
+from assay.core.trial_keys import ID_DIGITS, SHOWN_DIGITS, entrant_digest, entrant_json, trial_id
 from assay.errors import InputError, StoreError
 from assay.model.agent import Entrant
 from assay.model.trial import Trial, TrialCost
 from assay.model.trial_record import TrialRecord, TrialState
 from assay.ports.store import Store
+
+_ID = re.compile(rf"[0-9a-f]{{4,{ID_DIGITS}}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,24 @@ def entrant_of(record: TrialRecord, store: Store) -> Entrant:
         return Entrant.model_validate_json(data)
     except ValueError as error:
         raise StoreError(f"the entrant of trial {record.id} cannot be read: {error}") from error
+
+
+def found_trial(store: Store, what: str) -> list[TrialRecord]:
+    """The tries of the trial that somebody means, the one that counts last: by the first digits of its id, or as
+    `task#attempt`. Empty when there is none. Raises InputError when several trials are meant.
+    """
+    task, sign, number = what.rpartition("#")
+    if sign and number.isdecimal():
+        found = [one for one in store.trials() if (one.task, one.attempt) == (task, int(number))]
+    elif _ID.fullmatch(what):
+        found = store.trials(id_prefix=what)
+    else:
+        return []
+    ids = {one.id: one for one in found}
+    if len(ids) > 1:
+        listed = "; ".join(f"{one.id[:SHOWN_DIGITS]} ({', '.join((one.agent, one.model))})" for one in ids.values())
+        raise InputError(f"{what!r} is the name of {len(ids)} trials", hint=f"give one by its id: {listed}")
+    return sorted(found, key=lambda one: one.state != "void")
 
 
 def _state(trial: Trial) -> TrialState:

@@ -26,7 +26,8 @@ SHELLS = ("bash", "shell", "run_shell_command", "execute_command", "local_shell"
 
 Fault = Literal["stall", "stall-midway", "cut", "malformed", "nonsense", "overflow", "empty", "hang-up"]
 """`stall`: not a byte. `stall-midway`, `cut`: the beginning of an answer. `malformed`: a stream with an event that is
-no JSON. `nonsense`: a page. `overflow`: the prompt is too long. `empty`: nothing. `hang-up`: the connection is closed."""
+no JSON. `nonsense`: a page. `overflow`: the prompt is too long. `empty`: nothing. `hang-up`: the connection is closed.
+"""
 
 
 @dataclass(frozen=True, slots=True)

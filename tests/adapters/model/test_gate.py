@@ -1,4 +1,4 @@
-"""The gate, against an endpoint that is scripted: what passes, what is counted, what is refused, and whose fault it is."""
+"""The gate, against a scripted endpoint: what passes, what is counted, what is refused, and whose fault it is."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """A gate on loopback and on a socket: the way of one trial to its model.
 
-It asks for the trial's token and shows the endpoint the key instead. What passes is not changed, with two exceptions:
-`stream_options.include_usage` is added to a stream's request that does not speak about it, since nothing else tells what
-a stream has cost, and the event that comes for it is kept from the agent, which did not ask; and the key, should an
-endpoint repeat it, is struck out.
+It asks for the trial's token and shows the endpoint the key instead. What passes is not changed, with two exceptions.
+`stream_options.include_usage` is added to a stream's request that does not speak about it, since nothing else tells
+what a stream has cost, and the event that comes for it is kept from the agent, which did not ask. And the key, should
+an endpoint repeat it, is struck out.
 
 At a limit the answer has status 402, because the agents' libraries (OpenAI's among them) ask again after 429 and 5xx,
 and not after 402; and `over` tells whoever waits for the agent.

@@ -54,18 +54,20 @@ class _Call:
 
     async def answer(self) -> web.StreamResponse:
         """Let it pass, or say why not."""
-        gate = self.gate
         given = self.request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
-        if not hmac.compare_digest(given.encode("utf-8", "replace"), gate.inside.token.encode()):
+        if not hmac.compare_digest(given.encode("utf-8", "replace"), self.gate.inside.token.encode()):
             return self.refuse(401, "invalid_api_key", "this is not the token of this trial")
-        if gate.problem is not None:
-            return self.refuse(LIMIT_STATUS, "endpoint-failed", f"the trial is over: {gate.problem}")
-        is_call = self.path in CALLS and self.request.method == "POST"
-        if not is_call and not (self.path.startswith(MODELS) and self.request.method == "GET"):
-            return self.refuse(404, "not_found", f"the ways to a model are POST {', '.join(CALLS)} and GET {MODELS}")
-        if not is_call:
+        if self.gate.problem is not None:
+            return self.refuse(LIMIT_STATUS, "endpoint-failed", f"the trial is over: {self.gate.problem}")
+        if self.path in CALLS and self.request.method == "POST":
+            return await self.call()
+        if self.path.startswith(MODELS) and self.request.method == "GET":
             return await self.list_models()
-        body = await self.request.read()
+        return self.refuse(404, "not_found", f"the ways to a model are POST {', '.join(CALLS)} and GET {MODELS}")
+
+    async def call(self) -> web.StreamResponse:
+        """A call of the model: pass it on if it may."""
+        gate, body = self.gate, await self.request.read()
         asked = parsed(body)
         if not isinstance(asked, dict):
             return self.refuse(400, "invalid_request", "the request is no JSON object")
@@ -95,8 +97,7 @@ class _Call:
         try:
             async with self.gate.client.ask(asking) as answer:
                 exchange.status, exchange.response_headers = answer.status, answer.headers
-                passed = await (self.pass_whole if answer.more is None else self.pass_stream)(exchange, answer)
-            return passed
+                return await (self.pass_whole if answer.more is None else self.pass_stream)(exchange, answer)
         except AssayError as error:
             exchange.notes.append(str(error))
             self.gate.give_up(error)

@@ -30,8 +30,15 @@ class Placed:
 
     task: str
     difficulty: Difficulty | None
-    stale: bool = False
+    is_changed: bool = False
     """Whether the task has changed since."""
+    is_recounted: bool = False
+    """Whether its trials count otherwise now: more were made, or a person judged one of their patches."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether the measurement is not what would be measured now."""
+        return self.is_changed or self.is_recounted
 
     @property
     def placing(self) -> Placing:

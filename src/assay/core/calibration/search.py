@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-
 from assay.core.calibration.programme import Outcome, Policy, Programme, deciding, evaluate, one_by_one
 from assay.core.calibration.tables import Tables
 
