@@ -20,6 +20,7 @@ from assay.core.calibration.fitting import fit_prior
 from assay.core.calibration.history import free_attempts, records_of, solver_of, tally_of, usd_of
 from assay.core.calibration.memory import remember
 from assay.core.calibration.posterior import posterior, signal_share, updated
+from assay.core.calibration.pricing import price_for
 from assay.core.hashing import task_digest
 from assay.errors import InputError
 from assay.model.calibration import Prior, Solver, Tally
@@ -92,13 +93,24 @@ class Calibration:
             own.setdefault(record.task_digest, []).append(record)
         population, priors = self._priors(own)
         plan = planning.plan(self._wish(), population)
-        price = plan.price if options.rollout_budget is None else BOUNDLESS_PRICE
         penalty = plan.harvest.penalty if plan.harvest is not None else None
-        rule = Rule(plan.band, planning.schedule_of(options.plan), price, penalty)
-        chooser = Chooser(rule)
+        price = self._price(plan, priors)
+        chooser = Chooser(Rule(plan.band, planning.schedule_of(options.plan), price, penalty))
         known = Knowledge(chooser, plan, priors, own, {})
         looks = {one.digest: chooser.look(priors[one.digest], known.tally(one)) for one in self.subjects}
         return replace(known, looks=looks)
+
+    def _price(self, plan: Plan, priors: Mapping[str, Prior]) -> float:
+        """Errors that a rollout must save: as planned, unless tasks have priors of their own or a budget decides."""
+        if self._has_budget:
+            return BOUNDLESS_PRICE
+        is_shared = set(priors.values()) <= {plan.prior}
+        if plan.harvest is not None or is_shared:
+            return plan.price
+        wanted = self.options.plan.target_error
+        if wanted is None:
+            wanted = plan.fixed.error if plan.fixed is not None else plan.error
+        return price_for(priors.values(), plan.band, plan.cap, wanted)
 
     def _wish(self) -> PlanOptions:
         """What the plan is made for; a budget of the whole set only bounds the waves."""

@@ -75,6 +75,8 @@ class ScriptedCraft:
     script: Callable[[str, int], Ending] = lambda task, number: False
     """How the agent's part at a task's attempt ends."""
     entrant: Entrant = field(default_factory=lambda: Entrant(agent="scripted", model="stub"))
+    digest: Callable[[str], str] = digest_of
+    """Of a task's content, by its name."""
     usd: float | None = 0.0
     """What each attempt costs."""
     judge_script: Callable[[str, int], AssayError | None] = lambda task, number: None
@@ -92,14 +94,14 @@ class ScriptedCraft:
 
     async def read(self, path: Path) -> Named:
         """The task of this name."""
-        return Named(path.name, digest_of(path.name))
+        return Named(path.name, self.digest(path.name))
 
     async def prepare(self, path: Path) -> Prepared:
         """Something that stands for it."""
         self.prepared[path.name] += 1
         if error := self.prepare_script(path.name):
             raise error
-        return cast("Prepared", Named(path.name, digest_of(path.name)))
+        return cast("Prepared", Named(path.name, self.digest(path.name)))
 
     async def attempt(self, prepared: Prepared, number: int, meter: Meter, on_worked: OnWorked) -> Trial:
         """End as the script says."""
@@ -114,7 +116,7 @@ class ScriptedCraft:
         ending = self.script(task, number)
         trial = Trial(
             task=task,
-            task_digest=digest_of(task),
+            task_digest=self.digest(task),
             agent=self.entrant.agent,
             model=self.entrant.model,
             attempt=number,
