@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from assay.adapters.exchange.harbor import HarborExporter, HarborImporter
 from assay.adapters.format.harbor import HarborFormat
 from assay.core.calibration.curve import DifficultyReport
 from assay.core.hashing import task_digest
@@ -18,12 +19,14 @@ from assay.model.calibration import Band, beta
 from assay.model.calibration_run import CalibrateOptions, CalibrationRun
 from assay.model.difficulty import difficulties_of
 from assay.model.event import Event, Note
+from assay.model.exchange import ExportOptions
 from assay.model.options import RunOptions
 from assay.model.plan import PlanOptions
 from assay.model.trial import Trial
 from assay.model.trial_record import TrialRecord
 from assay.stages.calibrate import calibrate
 from assay.stages.difficulty import difficulty_report
+from assay.stages.exporting import export_tasks
 from assay.stages.toolbox import Toolbox
 from assay.stages.trial_records import trial_of
 from assay.stages.trials import TrialRunner, TrialSettings
@@ -238,3 +241,32 @@ async def test_decisions_are_tried_again_with_fresh_rollouts(tmp_path: Path) -> 
     assert run.recheck.disagreeing == ()
     assert craft.attempts.total() == run.new_rollouts + 3 * 32
     assert {one.difficulty.rechecked for one in run.tasks if one.difficulty} == {True}
+
+
+async def test_what_was_measured_goes_out_with_the_folder_and_comes_back_as_no_part_of_it(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ALWAYS)
+    await bench.run()
+    out = tmp_path / "out"
+    (written, *_) = await export_tasks(
+        HarborExporter(), ExportOptions("harbor", bench.paths[:1], out), bench.tools(), bench.events.append
+    )
+    assert written.problem is None
+    (table,) = HarborFormat().read(out / "never").config["metadata"]["assay_difficulty"]
+    assert (table["agent"], table["model"], table["placing"], table["band"]) == (
+        "scripted",
+        "m",
+        "too-hard",
+        [0.1, 0.9],
+    )
+    (reading,) = HarborImporter().read(out / "never", None)
+    assert reading.task is not None
+    assert task_digest(reading.task) == bench.digests["never"]
+    assert [loss.field for loss in reading.losses] == ["metadata.assay_difficulty"]
+    (bench.paths[0] / "instruction.md").write_text("Make it otherwise.\n")
+    await export_tasks(
+        HarborExporter(),
+        ExportOptions("harbor", bench.paths[:1], tmp_path / "later"),
+        bench.tools(),
+        bench.events.append,
+    )
+    assert "assay_difficulty" not in HarborFormat().read(tmp_path / "later" / "never").config["metadata"]

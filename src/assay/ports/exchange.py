@@ -32,7 +32,9 @@ class Importer(Protocol):
 
 
 class Exporter(Protocol):
-    """Writes tasks in one format. One with a true `needs_base` is given the bases in any case."""
+    """Writes tasks in one format. One with a true `needs_base` is given the bases in any case; to one with a true
+    `has_metadata` tasks come with what was measured of their difficulty (`core.exchange.difficulty`).
+    """
 
     name: str
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import anyio
 
+from assay.core.exchange.difficulty import with_difficulty
+from assay.core.hashing import task_digest
 from assay.core.settling import with_settlement
 from assay.errors import AssayError
+from assay.model.difficulty import STAGE, difficulties_of
 from assay.model.event import OnEvent
 from assay.model.exchange import Converted, ExportOptions
 from assay.model.task import Task
@@ -25,7 +28,7 @@ async def export_tasks(exporter: Exporter, options: ExportOptions, tools: Toolbo
     done: list[Converted] = []
     tasks: list[Task] = []
     for path in options.what:
-        read = await anyio.to_thread.run_sync(_read, tools, path)
+        read = await anyio.to_thread.run_sync(_read, tools, path, getattr(exporter, "has_metadata", False))
         if isinstance(read, Converted):
             done.append(read)
             emit(read)
@@ -42,10 +45,13 @@ async def export_tasks(exporter: Exporter, options: ExportOptions, tools: Toolbo
     return done
 
 
-def _read(tools: Toolbox, path: Path) -> Task | Converted:
+def _read(tools: Toolbox, path: Path, has_metadata: bool) -> Task | Converted:
     try:
         task = tools.tasks.read(path)
+        measured = tools.tasks.read_evidence(path, STAGE) if has_metadata else None
+        is_current = measured is not None and measured.task_digest == task_digest(task)
         found = settled(task, tools.store) if task.assay.environment.install == INFERRED else None
-        return with_settlement(task, found) if found else task
+        task = with_settlement(task, found) if found else task
+        return with_difficulty(task, difficulties_of(measured)) if is_current else task
     except AssayError as error:
         return Converted(path.name, problem=error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import anyio
@@ -13,8 +14,13 @@ from uv import find_uv_bin
 from assay.adapters.exchange.harbor import HarborExporter, HarborImporter
 from assay.adapters.format.harbor import HarborFormat
 from assay.core.admission import Admission
+from assay.core.calibration.posterior import posterior
+from assay.core.exchange.difficulty import with_difficulty
 from assay.core.task_files import compose
+from assay.model.agent import Entrant
+from assay.model.calibration import DEFAULT_PRIOR, Band, Tally
 from assay.model.candidate import SourceInfo
+from assay.model.difficulty import Difficulty
 from assay.model.environment import Recipe
 from assay.model.sandbox import Limits
 from assay.model.task import Provenance, Task
@@ -74,6 +80,23 @@ def mined() -> Task:
     )
 
 
+def measured() -> Difficulty:
+    """What a calibration leaves."""
+    tally, band = Tally(resolved_count=3, scored_count=8), Band()
+    return Difficulty(
+        entrant=Entrant(agent="mini", model="m"),
+        entrant_digest="0" * 64,
+        band=band,
+        prior=DEFAULT_PRIOR,
+        tally=tally,
+        posterior=posterior(DEFAULT_PRIOR, tally, band),
+        placing="in",
+        expected_error=0.05,
+        signal_share=0.9,
+        decided_at=datetime(2026, 1, 2, tzinfo=UTC),
+    )
+
+
 def test_all_kinds_of_folders_load(harbor: Path, tmp_path: Path) -> None:
     task = mined()
 
@@ -83,8 +106,10 @@ def test_all_kinds_of_folders_load(harbor: Path, tmp_path: Path) -> None:
     async def export() -> list[Path]:
         plain = [c async for c in HarborExporter().write([task], tmp_path / "plain", None)]
         whole = [c async for c in HarborExporter().write([task], tmp_path / "whole", base)]
-        assert not [c.problem for c in (*plain, *whole) if c.problem]
-        return [path for c in (*plain, *whole) for path in c.paths]
+        told = with_difficulty(task, [measured()])
+        known = [c async for c in HarborExporter().write([told], tmp_path / "known", None)]
+        assert not [c.problem for c in (*plain, *whole, *known) if c.problem]
+        return [path for c in (*plain, *whole, *known) for path in c.paths]
 
     folders = anyio.run(export)
     foreign = tmp_path / "theirs"
@@ -103,6 +128,7 @@ def test_all_kinds_of_folders_load(harbor: Path, tmp_path: Path) -> None:
     told = subprocess.run([harbor, "-c", PROGRAM, *folders], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-2000:]
     assert [json.loads(line) for line in told.stdout.splitlines()] == [
+        ["assay/one-1.1", "separate", True, 600.0],
         ["assay/one-1.1", "separate", True, 600.0],
         ["assay/one-1.1", "separate", True, 600.0],
         ["acme/hello", None, True, 20.0],

@@ -11,6 +11,7 @@ import yaml
 from assay.adapters.format.folder import broken, read_tree
 from assay.adapters.format.harbor import CONFIG, INSTRUCTION, OWN_NAMES, HarborFormat, read_config, read_text
 from assay.adapters.format.tables import check_tables
+from assay.core.exchange.difficulty import without_difficulty
 from assay.core.exchange.harbor_tasks import adopted, from_terminal_bench
 from assay.core.packing import self_contained
 from assay.errors import AssayError, InputError, TaskDefinitionError
@@ -56,7 +57,7 @@ def _reading(folder: Path) -> Reading:
             return _terminal_bench(folder, name)
         config = read_config(folder)
         if "assay" in (config.get("metadata") or {}):
-            return Reading(name, HarborFormat().read(folder))
+            return Reading(name, *without_difficulty(HarborFormat().read(folder)))
         check_tables(config)
         instruction = read_text(folder / INSTRUCTION, INSTRUCTION)
         return Reading(name, *adopted(name, config, instruction, read_tree(folder, OWN_NAMES)))
@@ -95,6 +96,7 @@ class HarborExporter:
     """Writes folders that any harness for Harbor tasks runs."""
 
     name = "harbor"
+    has_metadata = True
 
     async def write(self, tasks: Sequence[Task], out: Path, base_of: BaseOf | None) -> AsyncIterator[Converted]:
         """See `assay.ports.exchange.Exporter`; evidence stays behind, since it is bound to the content it judged."""
