@@ -2,8 +2,8 @@
 
 Its own loop, prompts and parsers; the parts around them are ours. The environment, because commands run in our sandbox;
 the model, because the library's own would load litellm, read the user's environment and count costs by itself.
-Needs the extra `mini`. The loop runs in a thread outside of the sandbox; all that it does for more than a moment it does
-through the event loop, so that whoever cancels the trial ends it.
+Needs the extra `mini`. The loop runs in a thread outside of the sandbox. What takes time it does through the event
+loop, so that whoever cancels the trial ends it.
 """
 
 from __future__ import annotations
