@@ -107,7 +107,8 @@ def loop(tmp_path: Path) -> CommandAgent:
 
 
 async def test_a_script_solves_and_its_patch_is_read_from_outside(bench: Bench) -> None:
-    check = 'test "$(cat {prompt_file})" = "$(printf %s {prompt})" && test $(git log --oneline | wc -l) = 1 && git status --short'
+    check = 'test "$(cat {prompt_file})" = "$(printf %s {prompt})" && test $(git log --oneline | wc -l) = 1'
+    check += " && git status --short"
     trial = await bench.trial(script(f"{check} && {SOLVE} && echo caf\u00e9 && ls -A"))
     assert (trial.resolved, trial.ended, trial.reason) == (True, "submitted", "")
     assert trial.patch is not None and b"argv[1]) * 2" in trial.patch and b".git" not in trial.patch
@@ -151,8 +152,7 @@ async def test_the_same_seed_ends_the_same_way(bench: Bench, loop: CommandAgent)
         ("head -c 30000000 /dev/zero", "submitted", "tests-failed"),
         (f"{SOLVE}; (sleep 1000 &) ; exec 1>&-", "submitted", ""),
         ("mkdir tests; echo 'cases = []' > tests/hidden.cases.toml", "submitted", "tests-failed"),
-        ("dd if=/dev/zero of=big bs=1M count=3000; rm big; for i in 1 2 3 4 5 6 7 8; do fallocate -l 400M b$i; done; "
-         "sleep 20", "limit-disk", "tests-failed"),
+        ("for i in 1 2 3 4 5 6 7 8; do fallocate -l 400M b$i; done; sleep 20", "limit-disk", "tests-failed"),
         ("f() { f | f & }; f; sleep 5", None, "tests-failed"),
         ("echo > /dev/tcp/1.1.1.1/80", "exit-status-1", "tests-failed"),
         ("no-such-agent", "exit-status-127", "tests-failed"),
@@ -206,15 +206,9 @@ async def test_a_wrong_key_stops_everything(bench: Bench, model: ScriptedModel, 
 
 
 async def test_nothing_of_the_key_or_of_other_trials_is_seen_inside(bench: Bench, model: ScriptedModel) -> None:
-    line = (
-        (
-            "env; cat /proc/*/environ | tr '\\0' '\\n'; ls -AR /assay; touch /assay/model/x; "
-            'python -c \'import urllib.request as u; u.urlopen(u.Request({url} + "/models", '
-            'headers={{"Authorization": "Bearer guessed"}}))\' 2>&1 | tail -1'
-        )
-        .replace("{{", "{")
-        .replace("}}", "}")
-    )
+    ask = "import sys, urllib.request as u; u.urlopen(u.Request(sys.argv[1], headers={'Authorization': 'Bearer x'}))"
+    line = "env; cat /proc/*/environ | tr '\\0' '\\n'; ls -AR /assay; touch /assay/model/x; "
+    line += f'python -c "{ask}" {{url}}/models 2>&1 | tail -1'
     trial = await bench.trial(script(line, has_model=True), model)
     said = str(trial.extra["output"])
     assert KEY not in said and "OPENAI_API_KEY=assay-" in said

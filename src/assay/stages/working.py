@@ -14,7 +14,7 @@ from assay.core.trial_keys import entrant_digest, seed_of
 from assay.errors import AssayError, InfrastructureError, PrerequisiteError, ProviderError, SandboxError
 from assay.model.agent import Entrant
 from assay.model.json_values import JsonObject
-from assay.model.sandbox import Command, ExecResult, Limits, Mount
+from assay.model.sandbox import MIB, Command, ExecResult, Limits, Mount
 from assay.model.trajectory import AgentSystem, Trajectory
 from assay.model.trial import TrialCost
 from assay.ports.agent import Work, Worker, Workplace
@@ -33,6 +33,8 @@ HELD_UP = 0.1
 SPACE = Limits(cpu_seconds=4 * 3600, process_count=512, open_file_count=4096, output_bytes=4 * 1024 * 1024)
 """What an agent may use of the machine. Wall time comes from the trial's limits."""
 LIMIT_DISK = "limit-disk"
+READ_BYTES = 512 * MIB
+"""New bytes of a workspace. In one that holds more no patch is looked for: a tenth of it would be too much to judge."""
 GIT = """\
 set -e
 export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=assay GIT_AUTHOR_EMAIL=assay@localhost GIT_AUTHOR_DATE='@0 +0000'
@@ -54,11 +56,19 @@ class Worked:
 
 
 class WatchedWorkspace:
-    """An attempt as a worker has it; notes whether it filled its disk."""
+    """An attempt as a worker has it; notes how much it holds."""
 
     def __init__(self, opened: Attempt) -> None:
         self._opened = opened
-        self.is_full = False
+        self._is_full = False
+        self._written_bytes = 0
+
+    @property
+    def problem(self) -> str:
+        """Why it holds too much to be read; empty if it does not."""
+        if self._is_full or self._written_bytes > READ_BYTES:
+            return f"the workspace holds {self._written_bytes // MIB} MiB of new files"
+        return ""
 
     async def run(self, command: str, wall_seconds: float | None = None) -> ExecResult:
         """See the port."""
@@ -73,7 +83,7 @@ class WatchedWorkspace:
         return self._noted(await self._opened.put(path, content))
 
     def _noted(self, result: ExecResult) -> ExecResult:
-        self.is_full = self.is_full or result.stopped == "disk"
+        self._is_full, self._written_bytes = result.stopped == "disk", result.usage.written_bytes
         return result
 
 
@@ -127,14 +137,10 @@ class _Desk:
         )
         done = await self._until_over(place)
         ended = self._end(done)
-        try:
-            patch = await opened.patch()
-        except SandboxError as error:
-            if not workspace.is_full:
-                raise
+        if workspace.problem:
             # It is the agent who filled it: judged as it is, which is as nothing.
-            return Worked(LIMIT_DISK, b"", trajectory=done.trajectory, extra={**done.extra, "disk": error.message})
-        return Worked(ended, patch, trajectory=done.trajectory, extra=done.extra)
+            return Worked(LIMIT_DISK, b"", trajectory=done.trajectory, extra={**done.extra, "disk": workspace.problem})
+        return Worked(ended, await opened.patch(), trajectory=done.trajectory, extra=done.extra)
 
     async def _until_over(self, place: Workplace) -> Work:
         """The worker's own end, or that of its time or its model."""

@@ -66,6 +66,13 @@ def test_thresholds_are_read(tmp_path: Path) -> None:
         ("[audit]\nattack_seconds = inf", "audit.attack_seconds: found inf"),
         ("[audit]\nverdict_seconds = -5", "audit.verdict_seconds: found -5"),
         ("[audit]\nmemory_mib = 0", "audit.memory_mib: found 0"),
+        ("[models.big]\ninput_us = 1", "'models.big.input_us' | did you mean 'models.big.input_usd'?"),
+        ("[models.big]\noutput_usd = -1", "models.big.output_usd: found -1"),
+        ("[models.big]\nzzz = 1", "the keys of [models.big] are: input_usd, "),
+        ("[agents.ours]\ncomand = 'x'", "did you mean 'agents.ours.command'?"),
+        ("[agents.ours]\nmounts = '/opt'", "agents.ours.mounts: found '/opt', expected: "),
+        ("command = 'x'", "'command' | the keys are: "),
+        ("[models]\nbig = 3", "models.big: found 3, expected: a table, as in [models.big]"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_with_what_was_meant(tmp_path: Path, text: str, said: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,9 @@ from pydantic import ValidationError
 
 from assay.adapters.files import file_error
 from assay.errors import InputError, ProjectError
+from assay.model.agent import AgentSettings, ModelSettings
 from assay.model.audit import AuditSettings
+from assay.model.base import Frozen
 from assay.model.project import ProjectSettings
 
 if TYPE_CHECKING:
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 MARK = "assay.toml"
 STATE = ".assay"
 TRIALS = "trials"
+NAMED: dict[str, type[Frozen]] = {"models": ModelSettings, "agents": AgentSettings}
+"""Tables of tables, each with a name of the user's own."""
 TEXT = """\
 # Settings of this assay project. Every key may be left out; these are the defaults.
 # tasks = "tasks"             # folder of the tasks
@@ -44,6 +49,17 @@ TEXT = """\
 # verdict_seconds = 60          # a slower verdict fails `cost`,
 # memory_mib = 2048             # as does a run that takes more memory
 # disk_mib = 512                # or writes more
+#
+# [models]                      # prices in dollars for a million tokens, and where a model answers; docs/agents.md
+#   [models."gpt-5-mini"]
+#   input_usd = 0.25
+#   cached_input_usd = 0.025
+#   output_usd = 2.0
+#
+# [agents]                      # agents of your own by name, for --agent
+#   [agents.ours]
+#   command = "our-agent --model {model} --prompt-file {prompt_file}"
+#   mounts = ["/opt/our-agent"]
 """
 
 
@@ -93,19 +109,27 @@ def _wrong(mark: Path, first: ErrorDetails) -> ProjectError:
 
 def _meant(where: list[str]) -> str:
     """What may have been meant: a key of the same table that is close, or the same key in the other table."""
-    inside = where[0] == "audit" and len(where) > 1
-    here, there = AuditSettings.model_fields, ProjectSettings.model_fields
-    if not inside:
-        here, there = there, here
-    name, table = where[-1], "audit." if inside else ""
-    if name in there:
-        return (
-            "it belongs above the first [table]" if inside else f"it belongs into [audit]: {name!r} is one of its keys"
-        )
+    name, table, tables = where[-1], ".".join(where[:-1]), _tables(where)
+    here = tables.pop(table, {})
     near = difflib.get_close_matches(name, here, n=1)
+    homes = [other for other, keys in tables.items() if name in keys]
+    if homes:
+        return (
+            f"it belongs into [{homes[0]}]: {name!r} is one of its keys"
+            if homes[0]
+            else "it belongs above the first [table]"
+        )
     if near:
-        return f"did you mean {table + near[0]!r}?"
-    elsewhere = difflib.get_close_matches(name, there, n=1)
-    if elsewhere:
-        return f"did you mean {('' if inside else 'audit.') + elsewhere[0]!r}?"
-    return f"the keys {'of [audit] ' if inside else ''}are: {', '.join(here)}"
+        return f"did you mean {f'{table}.{near[0]}' if table else near[0]!r}?"
+    for other, keys in tables.items():
+        if found := difflib.get_close_matches(name, keys, n=1):
+            return f"did you mean {f'{other}.{found[0]}' if other else found[0]!r}?"
+    return f"the keys {f'of [{table}] ' if table else ''}are: {', '.join(here)}"
+
+
+def _tables(where: list[str]) -> dict[str, Iterable[str]]:
+    """The keys of all tables, by name; those that a person names are there when it is about them."""
+    tables: dict[str, Iterable[str]] = {"": ProjectSettings.model_fields, "audit": AuditSettings.model_fields}
+    if len(where) > 1 and where[0] in NAMED:
+        tables[".".join(where[:2])] = NAMED[where[0]].model_fields
+    return tables
