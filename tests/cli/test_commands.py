@@ -27,11 +27,12 @@ from assay.ports.sandbox import Finding
 from assay.testing import audits
 from assay.testing.exchange import Conversions
 from assay.testing.plans import Plans
+from assay.testing.runs import Runs
 
 NAMES = [name for name, _ in COMMANDS]
 
 
-class FakeApp(Conversions, Plans):
+class FakeApp(Conversions, Plans, Runs):
     """Gives what it was told to give."""
 
     def __init__(self, error: BaseException | None = None, failed: int = 0, resolved: bool | None = True) -> None:

@@ -25,6 +25,7 @@ from assay.ports.sandbox import Finding
 from assay.testing import audits
 from assay.testing.exchange import Conversions
 from assay.testing.plans import Plans
+from assay.testing.runs import Runs
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 NAMES = [name for name, _ in COMMANDS]
@@ -34,7 +35,7 @@ REJECTED = Decision(
 )
 
 
-class FakeApp(Conversions, Plans):
+class FakeApp(Conversions, Plans, Runs):
     """Answers at once; `error` and `failed` say what goes wrong."""
 
     def __init__(self) -> None:

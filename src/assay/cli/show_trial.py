@@ -56,12 +56,13 @@ def emit_trial(view: TrialView) -> None:
 def print_trial(view: TrialView, *, everything: bool) -> None:
     """The trial for people."""
     record, trial = view.record, view.trial
-    output.text_line(output.one_line(f"{record.id[:SHOWN_DIGITS]}  {record.task}#{record.attempt}: {answer(record)}"))
+    what = output.one_line(f"{record.task}#{record.attempt}: {answer(record)}")
+    output.text_line(f"{record.id[:SHOWN_DIGITS]}  {what}")
     for line in output.columns(list(_facts(view))):
         output.text_line(f"  {line}")
     if trial.verdict is not None:
         bad = [test for test in trial.verdict.tests if test.status is not Status.PASSED]
-        lines = [output.one_line(f"{test.status.value}  {test.id}") for test in bad]
+        lines = [f"{test.status.value}  {output.one_line(test.id)}" for test in bad]
         _section(f"tests that did not pass ({len(bad)})", _some(lines, everything))
         _section("problems", [output.one_line(text) for text in trial.verdict.problems])
     _print_patch(trial, everything)
@@ -88,7 +89,7 @@ def _facts(view: TrialView) -> Iterator[tuple[str, str]]:
     if trial.verdict is not None and trial.verdict.total_count:
         yield "tests", f"{trial.verdict.passed_count}/{trial.verdict.total_count} passed"
     for one in view.earlier:
-        yield "earlier", output.one_line(f"{one.ended_at:%Y-%m-%d %H:%M}  {answer(one)}")
+        yield "earlier", f"{one.ended_at:%Y-%m-%d %H:%M}  {output.one_line(answer(one))}"
     yield "task", f"{record.task_digest[:16]} (its digest when it was tried)"
 
 
@@ -132,8 +133,8 @@ def _print_patch(trial: Trial, everything: bool) -> None:
 
 def _print_step(step: Step, everything: bool) -> None:
     output.text_line()
-    who = step.model_name if step.source == "agent" and step.model_name else ""
-    output.tinted_line(output.one_line(f"{step.step_id}  {step.source}  {who}"), "strong")
+    words = [str(step.step_id), step.source, step.model_name or ""]
+    output.tinted_line("  ".join(output.one_line(word) for word in words if word), "strong")
     most = None if everything else SAID_LINES
     if step.reasoning_content:
         _block("thinks: ", step.reasoning_content, most)

@@ -90,7 +90,7 @@ def _show(end: TrialEnd, record: TrialRecord) -> None:
     words = [record.id[:SHOWN_DIGITS], f"{end.task}#{end.attempt}", answer(record)]
     words += ["as before"] if end.recalled else spent
     tint: output.Tint = "good" if record.resolved else "warn" if record.boundary else ""
-    output.tinted_line(output.one_line("  ".join(words)), tint)
+    output.tinted_line("  ".join(output.one_line(word) for word in words), tint)
 
 
 def emit_run(run: TrialsRun) -> None:

@@ -17,7 +17,7 @@ from assay.core.hashing import task_digest
 from assay.model.agent import Entrant
 from assay.model.event import OnEvent
 from assay.model.trial import Trial
-from assay.ports.agent import Agent
+from assay.ports.agent import Agent, Worker
 from assay.ports.model import ModelGate
 from assay.stages.attempt import prepare_attempts
 from assay.stages.judging import Prepared, first_of
@@ -65,7 +65,7 @@ class Craft(Protocol):
 class Trying:
     """The craft of real trials, by an agent that is ready to try."""
 
-    agent: Agent
+    agent: Agent | Worker
     entrant: Entrant
     gate: ModelGate | None
     tools: Toolbox

@@ -101,7 +101,7 @@ def found_trial(store: Store, what: str) -> list[TrialRecord]:
         return []
     ids = {one.id: one for one in found}
     if len(ids) > 1:
-        listed = "; ".join(f"{one.id[:SHOWN_DIGITS]} ({', '.join((one.agent, one.model))})" for one in ids.values())
+        listed = "; ".join(f"{one.id[:SHOWN_DIGITS]} ({one.agent} {one.model}".rstrip() + ")" for one in ids.values())
         raise InputError(f"{what!r} is the name of {len(ids)} trials", hint=f"give one by its id: {listed}")
     return sorted(found, key=lambda one: one.state != "void")
 

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 
 from assay.core.exchange.model_calls import trajectory_of
-from assay.core.hashing import json_digest
+from assay.core.trial_keys import entrant_digest, seed_of
 from assay.errors import AssayError, InfrastructureError, PrerequisiteError, ProviderError, SandboxError
 from assay.model.agent import Entrant
 from assay.model.json_values import JsonObject
@@ -87,11 +87,6 @@ class WatchedWorkspace:
         return result
 
 
-def seed_of(prepared: Prepared, number: int) -> int:
-    """An attempt's seed: 31 bits, the same whenever the same attempt at the same task is made."""
-    return int(json_digest(["seed", prepared.digest, number])[:16], 16) >> 33
-
-
 async def work(
     prepared: Prepared, worker: Worker, entrant: Entrant, number: int, tools: Toolbox, way: ModelGate | None
 ) -> Worked:
@@ -135,7 +130,7 @@ class _Desk:
             instruction=opened.task.instruction,
             workspace=workspace,
             limits=self.entrant.limits,
-            seed=seed_of(self.prepared, number),
+            seed=seed_of(self.prepared.digest, entrant_digest(self.entrant), number),
             python=self.prepared.stand.environment.python,
             model=self.gate.outside if self.gate else None,
             model_inside=self.gate.inside if self.gate else None,
