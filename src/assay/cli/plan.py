@@ -237,7 +237,7 @@ def _accepted(policy: tuple[PolicyLine, ...]) -> list[str]:
 
 def table(policy: tuple[PolicyLine, ...]) -> list[str]:
     """What to do after each number of rollouts, by the number solved."""
-    rows = [("rollouts", "solved: what to do")]
+    rows = [("after", "solved: what to do")]
     for n in dict.fromkeys(line.n for line in policy):
         groups: list[tuple[str, list[int]]] = []
         for line in (line for line in policy if line.n == n):

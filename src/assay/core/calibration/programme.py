@@ -170,7 +170,7 @@ class Programme:
     stop_loss: Floats
     accept: Bools
     starting: bool = True
-    _values: dict[float, dict[int, Floats]] = field(default_factory=dict, repr=False)
+    _values: dict[float, Floats] = field(default_factory=dict, repr=False)
 
     def solve(self, price: float) -> Policy:
         """The best policy at this price of a rollout; where going on is worth nothing more than stopping, it stops."""

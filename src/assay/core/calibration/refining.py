@@ -7,7 +7,7 @@ rollouts and keeps the error. What is found is never better than the coin, and m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,7 +42,8 @@ def best_within(programme: Programme, error: float) -> Corner | None:
     reached = _reaching(programme, edge, error)
     if reached is not None:
         found.append(_trimmed(programme, reached, error))
-    return min(found, key=lambda corner: corner.cost)
+    best = min(found, key=lambda corner: corner.cost)
+    return replace(best, price=edge.careful.price)  # at which the programme itself errs no more often
 
 
 def best_for_budget(programme: Programme, rollouts: float) -> Corner | None:

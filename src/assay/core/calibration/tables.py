@@ -89,16 +89,9 @@ def tables_of(prior: Prior, band: Band, cap: int) -> Tables:
         loss_out = below(inner_high, False) - below(inner_low, True)
     else:
         loss_in, loss_out = 1 - in_band, in_band
-    inside = slice(0, cap + 1)
+    in_band, loss_in, loss_out = (np.clip(share[:-1, :-1], 0.0, 1.0) for share in (in_band, loss_in, loss_out))
     mean = np.exp(np.minimum(logs[1:, 1:] - logs[:-1, :-1], 0.0))
-    return Tables(
-        prior,
-        band,
-        cap,
-        logs[inside, inside],
-        mean,
-        *(np.clip(found[inside, inside], 0.0, 1.0) for found in (in_band, loss_in, loss_out)),
-    )
+    return Tables(prior, band, cap, logs[:-1, :-1], mean, in_band, loss_in, loss_out)
 
 
 Below = Callable[[float, bool], Floats]
@@ -111,7 +104,7 @@ def _of_mixture(prior: BetaMixture, solved: NDArray[np.int_], failed: NDArray[np
     parts = np.array([np.log(part.weight) - betaln(part.a, part.b) for part in prior.parts])[:, None, None] + betaln(
         a, b
     )
-    logs = logsumexp(parts, axis=0)
+    logs = np.asarray(logsumexp(parts, axis=0), np.float64)
     weights = np.exp(parts - logs)
 
     def below(edge: float, _with_edge: bool) -> Floats:
@@ -126,7 +119,7 @@ def _of_grid(prior: GridPrior, solved: NDArray[np.int_], failed: NDArray[np.int_
     near = np.clip(rates, SURE, 1 - SURE)[:, None, None]
     start = np.log(np.array([weight for _, weight in kept]))[:, None, None]
     parts = start + solved * np.log(near) + failed * np.log1p(-near)
-    logs = logsumexp(parts, axis=0)
+    logs = np.asarray(logsumexp(parts, axis=0), np.float64)
     weights = np.exp(parts - logs)
 
     def below(edge: float, with_edge: bool) -> Floats:
