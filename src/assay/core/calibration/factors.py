@@ -209,8 +209,8 @@ def _refit(line: Line, habit: Habit, seen: Seen, nodes: Nodes) -> Line:
     zeroth = seen.likelihood @ kernel.T + 1e-300
     first = (seen.likelihood * LOGITS) @ kernel.T / zeroth
     second = (seen.likelihood * LOGITS**2) @ kernel.T / zeroth
-    kinds = np.zeros_like(zeroth)
-    np.add.at(kinds, seen.kinds, nodes.weights[seen.places])
+    alike = (np.arange(len(zeroth))[:, None] == seen.kinds).astype(float)
+    kinds = alike @ nodes.weights[seen.places]
     mass = kinds.sum(axis=0)
     sums, squares = (kinds * first).sum(axis=0), float((kinds * second).sum())
     count = float(len(seen.places))
