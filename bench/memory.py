@@ -166,8 +166,8 @@ WAYS: dict[str, Callable[[Moment], dict[str, float]]] = {
 def replay(trials: Trials, orders: int) -> list[dict[str, Any]]:
     """Each system in turn as the target, the others complete; its trials come in random order.
 
-    Ranks: over tasks of which two verdicts or more are held out. Log-loss and calibration: the last verdict of each task
-    with five, so that all numbers of rollouts are judged on the same.
+    Ranks: over tasks of which two verdicts or more are held out. Log-loss and calibration: what is held out of tasks
+    with five verdicts, so that all numbers of rollouts are judged on the same tasks.
     """
     found: dict[tuple[str, int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     pairs: dict[tuple[str, int], list[tuple[float, int]]] = defaultdict(list)
@@ -198,9 +198,9 @@ def _judged(
         held = np.array([sum(verdicts[task][m:]) / len(verdicts[task][m:]) for task in tasks])
         found["spearman"] = float(stats.spearmanr(believed, held).statistic)
         found["concordance"] = concordance(believed, held)
-    last = [(min(max(means[task], 1e-9), 1 - 1e-9), r[-1]) for task, r in verdicts.items() if len(r) == 5]
-    found["log-loss"] = -sum(math.log(p if result else 1 - p) for p, result in last) / len(last)
-    pairs += last
+    later = [(min(max(means[task], 1e-9), 1 - 1e-9), y) for task, r in verdicts.items() if len(r) == 5 for y in r[m:]]
+    found["log-loss"] = -sum(math.log(p if result else 1 - p) for p, result in later) / len(later)
+    pairs += later
     return found
 
 

@@ -13,7 +13,7 @@ which makes the pair as correlated as its shared tasks say, up to a copy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ EASE: Floats = np.linspace(-4, 4, 33)
 NORMAL: Floats = np.exp(-(EASE**2) / 2) / np.exp(-(EASE**2) / 2).sum()
 MOST_ROUNDS = 100
 STILL = 0.005
-"""Change of a coefficient, in logits, below which a fit has settled."""
+"""Change of a coefficient or of the deviation around a line, in logits, below which a fit has settled."""
 SLIGHT = 1e-7
 """Share of a node's weight, at its most in any task, below which it is left out."""
 
@@ -55,6 +55,8 @@ class Line:
 
     coefficients: Floats
     variance: float
+    covariance: Floats
+    """How well the coefficients are known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +67,14 @@ class Habit:
     deviations: Floats
     variance: float
 
+    @property
+    def spread(self) -> float:
+        """The variance of a solver's logits over all tasks, from whatever source."""
+        return float(self.means[1:] @ self.means[1:]) + self.variance
+
     def line(self) -> Line:
         """The line of a solver without a tally."""
-        return Line(self.means, self.variance)
+        return Line(self.means, self.variance, np.diag(self.deviations**2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,12 +151,13 @@ def survey(scored: Counts, resolved: Counts) -> Landscape:
     seen = tuple(Seen.of(n, k) for n, k in zip(scored, resolved, strict=True))
     habit = _usual()
     rates = (resolved.sum(axis=1) + 1) / (scored.sum(axis=1) + 2)
-    lines = tuple(Line(np.array([4 * special.logit(rate), SLOPE]), VARIANCE) for rate in rates)
+    start = habit.line()
+    lines = tuple(replace(start, coefficients=np.array([4 * special.logit(rate), SLOPE])) for rate in rates)
     shares = (scored > 0).mean(axis=1) if scored.size else np.zeros(len(seen))
     for _ in range(MOST_ROUNDS if seen else 0):
         nodes = Landscape(seen, lines, habit, scored.shape[1]).nodes()
         better = tuple(_refit(line, habit, one, nodes) for line, one in zip(lines, seen, strict=True))
-        moved = max(float(abs(a.coefficients - b.coefficients).max()) for a, b in zip(lines, better, strict=True))
+        moved = max(_moved(a, b) for a, b in zip(lines, better, strict=True))
         lines, habit = better, _habit_of(better, shares)
         if moved < STILL:
             break
@@ -165,8 +173,7 @@ def target_line(seen: Seen, nodes: Nodes, habit: Habit) -> Line:
         weights[seen.places] *= fits[seen.kinds]
         weights /= weights.sum(axis=1, keepdims=True)
         better = _refit(line, habit, seen, Nodes(nodes.features, weights))
-        moved = float(abs(better.coefficients - line.coefficients).max())
-        line = better
+        moved, line = _moved(line, better), better
         if moved < STILL:
             break
     return line
@@ -183,30 +190,43 @@ def checkpoint_habit(habit: Habit) -> Habit:
 
 
 def predicted(line: Line, nodes: Nodes, logits: Floats) -> Floats:
-    """Each task's distribution over these logits, without any tally of the target on this task: tasks x logits."""
-    return np.asarray(nodes.weights @ _kernel(line, nodes.features, logits), dtype=np.float64)
+    """Each task's distribution over these logits, without any tally of the target on this task: tasks x logits.
+
+    That the line itself is known only so well widens it; a new target's ability is anybody's guess.
+    """
+    unsure = np.einsum("nf,fg,ng->n", nodes.features, line.covariance, nodes.features)
+    return np.asarray(nodes.weights @ _kernel(line, nodes.features, logits, unsure), dtype=np.float64)
 
 
 def _refit(line: Line, habit: Habit, seen: Seen, nodes: Nodes) -> Line:
     """One step of the maximisation: a regression of the solver's hidden logits on the features.
 
-    `nodes.weights` are after all tallies, this solver's too; the logit's moments given a node come from its tally.
+    `nodes.weights` are after all tallies, this solver's too; the logit's moments given a node come from its tally. What
+    is believed beforehand of the variance is what the features leave of the usual spread: who agrees with nobody is not
+    the same on all tasks for that. One rollout a task does not tell, and then this decides.
     """
     kernel = _kernel(line, nodes.features, LOGITS)
     zeroth = seen.likelihood @ kernel.T + 1e-300
     first = (seen.likelihood * LOGITS) @ kernel.T / zeroth
     second = (seen.likelihood * LOGITS**2) @ kernel.T / zeroth
-    kinds = np.zeros_like(zeroth)
-    np.add.at(kinds, seen.kinds, nodes.weights[seen.places])
+    alike = (np.arange(len(zeroth))[:, None] == seen.kinds).astype(float)
+    kinds = alike @ nodes.weights[seen.places]
     mass = kinds.sum(axis=0)
     sums, squares = (kinds * first).sum(axis=0), float((kinds * second).sum())
     count = float(len(seen.places))
     gram, cross = (nodes.features.T * mass) @ nodes.features, nodes.features.T @ sums
     hold = np.diag(habit.deviations**-2.0)
-    found = np.linalg.solve(gram / line.variance + hold, cross / line.variance + hold @ habit.means)
+    known = np.linalg.inv(gram / line.variance + hold)
+    found = known @ (cross / line.variance + hold @ habit.means)
     rest = squares - 2 * found @ cross + found @ gram @ found
-    variance = (rest + VARIANCE_WEIGHT * habit.variance) / (count + VARIANCE_WEIGHT)
-    return Line(found, max(LEAST_VARIANCE, float(variance)))
+    usual = max(habit.variance, habit.spread - float(found[1:] @ found[1:]))
+    variance = (rest + VARIANCE_WEIGHT * usual) / (count + VARIANCE_WEIGHT)
+    return Line(found, max(LEAST_VARIANCE, float(variance)), known)
+
+
+def _moved(line: Line, better: Line) -> float:
+    deviation = abs(np.sqrt(better.variance) - np.sqrt(line.variance))
+    return max(float(abs(better.coefficients - line.coefficients).max()), float(deviation))
 
 
 def _usual() -> Habit:
@@ -228,10 +248,11 @@ def _features(ease: Floats) -> Floats:
     return np.stack([np.ones_like(ease), ease], axis=1)
 
 
-def _kernel(line: Line, features: Floats, logits: Floats) -> Floats:
-    """The distribution of the logit at each node: nodes x logits, rows sum to 1."""
+def _kernel(line: Line, features: Floats, logits: Floats, unsure: Floats | float = 0.0) -> Floats:
+    """The distribution of the logit at each node: nodes x logits, rows sum to 1. `unsure` adds to a node's variance."""
     away = logits - (features @ line.coefficients)[:, None]
-    logs = -(away**2) / (2 * line.variance)
+    variances = line.variance + unsure * np.ones(len(features))
+    logs = -(away**2) / (2 * variances[:, None])
     weights = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True), dtype=np.float64)
 

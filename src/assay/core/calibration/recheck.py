@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.core.bounds import upper_bound
-from assay.core.calibration.posterior import losses, updated
-from assay.core.calibration.tables import Floats, tables_of
+from assay.core.calibration.posterior import updated
+from assay.core.calibration.tables import Floats, Tables, tables_of
 from assay.model.calibration import Band, Prior, Tally
 from assay.model.calibration_run import Recheck
 
@@ -45,13 +45,16 @@ def chosen(tasks: Iterable[str], seed: int, share: float = SHARE) -> tuple[str, 
 def recheck(decided: Sequence[Decided], population: Prior, band: Band) -> Recheck:
     """Compare decisions with their fresh rollouts. Tasks without a scored fresh rollout are not counted."""
     tried = [one for one in decided if one.fresh.scored_count]
-    disagreeing = tuple(one.task for one in tried if _says_otherwise(one, population, band)[one.fresh.resolved_count])
+    alone = {count: tables_of(population, band, count) for count in {one.fresh.scored_count for one in tried}}
+    judges = [_says_otherwise(one.accepted, alone[one.fresh.scored_count]) for one in tried]
+    disagreeing = tuple(one.task for one, judge in zip(tried, judges, strict=True) if judge[one.fresh.resolved_count])
     upper = upper_bound(len(disagreeing), len(tried))
     if not tried:
         return Recheck(0, (), upper, 0.0, 0.0, 1.0, 1.0)
-    shares = [_expected(one, population, band) for one in tried]
-    otherwise, both = np.array(shares).T
-    errors = np.array([losses(updated(one.prior, one.tally), band)[0 if one.accepted else 1] for one in tried])
+    known: dict[tuple[Prior, Tally, int], Tables] = {}
+    otherwise, both, errors = np.array(
+        [_expected(one, judge, band, known) for one, judge in zip(tried, judges, strict=True)]
+    ).T
     wrong, right = errors.sum(), (1 - errors).sum()
     found = both.sum() / wrong if wrong > 0 else 0.0
     doubted = (otherwise - both).sum() / right if right > 0 else 0.0
@@ -66,21 +69,27 @@ def recheck(decided: Sequence[Decided], population: Prior, band: Band) -> Rechec
     )
 
 
-def _says_otherwise(one: Decided, population: Prior, band: Band) -> Floats:
+def _says_otherwise(accepted: bool, alone: Tables) -> Floats:
     """For each number of fresh successes, 1.0 where the fresh rollouts alone would answer otherwise."""
-    count = one.fresh.scored_count
-    alone = tables_of(population, band, count)
-    wrong_in, wrong_out = alone.loss_in[count, : count + 1], alone.loss_out[count, : count + 1]
-    return np.asarray(wrong_in > wrong_out if one.accepted else wrong_out > wrong_in, dtype=np.float64)
+    wrong_in, wrong_out = alone.loss_in[alone.cap], alone.loss_out[alone.cap]
+    return np.asarray(wrong_in > wrong_out if accepted else wrong_out > wrong_in, dtype=np.float64)
 
 
-def _expected(one: Decided, population: Prior, band: Band) -> tuple[float, float]:
-    """The probability that the fresh rollouts say otherwise, and that they do so of a wrong decision."""
+def _expected(
+    one: Decided, judge: Floats, band: Band, known: dict[tuple[Prior, Tally, int], Tables]
+) -> tuple[float, float, float]:
+    """The probability that the fresh rollouts say otherwise, that they do so of a wrong decision, and that it is wrong.
+
+    Equal beliefs are computed once.
+    """
     count = one.fresh.scored_count
-    belief = tables_of(updated(one.prior, one.tally), band, count)
-    otherwise = belief.step(0, count)[0] * _says_otherwise(one, population, band)
-    wrong = (belief.loss_in if one.accepted else belief.loss_out)[count, : count + 1]
-    return float(otherwise.sum()), float(otherwise @ wrong)
+    key = (one.prior, one.tally, count)
+    if key not in known:
+        known[key] = tables_of(updated(one.prior, one.tally), band, count)
+    belief = known[key]
+    otherwise = belief.step(0, count)[0] * judge
+    wrong = belief.loss_in if one.accepted else belief.loss_out
+    return float(otherwise.sum()), float(otherwise @ wrong[count]), float(wrong[0, 0])
 
 
 def _tail(chances: Floats, least: int) -> float:

@@ -43,7 +43,7 @@ def signal_of(tallies: Iterable[Tally], confidence: float = CONFIDENCE) -> Signa
 
     The bound is the binomial one of Clopper and Pearson for the sum of the tasks' estimates, rounded up: with two
     rollouts a task it holds whatever the rates are (yes and no with unequal chances spread less than with equal ones,
-    Hoeffding 1956); more rollouts spread less still. Unlike mean + 1.645 standard errors, it does not call 0 of 20 never.
+    Hoeffding 1956); more rollouts spread less still. Unlike mean + 1.645 standard errors, 0 of 20 is not never.
     """
     found = [_differing(t.scored_count, t.resolved_count) for t in tallies if t.scored_count > 1]
     count = len(found)
