@@ -25,6 +25,7 @@ from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskVi
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
 from assay.testing import audits
+from assay.testing.calibrations import Calibrations
 from assay.testing.exchange import Conversions
 from assay.testing.plans import Plans
 from assay.testing.runs import Runs
@@ -32,7 +33,7 @@ from assay.testing.runs import Runs
 NAMES = [name for name, _ in COMMANDS]
 
 
-class FakeApp(Conversions, Plans, Runs):
+class FakeApp(Conversions, Plans, Runs, Calibrations):
     """Gives what it was told to give."""
 
     def __init__(self, error: BaseException | None = None, failed: int = 0, resolved: bool | None = True) -> None:

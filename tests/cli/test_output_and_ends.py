@@ -23,6 +23,7 @@ from assay.model.summary import CandidateView, FunnelLine, MineSummary, StatusRe
 from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
 from assay.testing import audits
+from assay.testing.calibrations import Calibrations
 from assay.testing.exchange import Conversions
 from assay.testing.plans import Plans
 from assay.testing.runs import Runs
@@ -35,7 +36,7 @@ REJECTED = Decision(
 )
 
 
-class FakeApp(Conversions, Plans, Runs):
+class FakeApp(Conversions, Plans, Runs, Calibrations):
     """Answers at once; `error` and `failed` say what goes wrong."""
 
     def __init__(self) -> None:

@@ -75,8 +75,6 @@ class ScriptedCraft:
     script: Callable[[str, int], Ending] = lambda task, number: False
     """How the agent's part at a task's attempt ends."""
     entrant: Entrant = field(default_factory=lambda: Entrant(agent="scripted", model="stub"))
-    digest: Callable[[str], str] = digest_of
-    """Of a task's content, by its name."""
     usd: float | None = 0.0
     """What each attempt costs."""
     judge_script: Callable[[str, int], AssayError | None] = lambda task, number: None
@@ -85,6 +83,8 @@ class ScriptedCraft:
     """Why a task cannot be prepared."""
     gate: anyio.Event | None = None
     """Attempts wait for it, if it is there."""
+    digest: Callable[[str], str] = digest_of
+    """Of a task's content, by its name."""
     attempts: Counter[tuple[str, int]] = field(default_factory=Counter)
     """How often each was begun."""
     judged: Counter[tuple[str, int]] = field(default_factory=Counter)
