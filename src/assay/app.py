@@ -29,7 +29,7 @@ from assay.errors import AssayError, InputError
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun, AuditSettings
 from assay.model.calibration import Prior
-from assay.model.calibration_run import CalibrateOptions, CalibrationRun
+from assay.model.calibration_run import CalibrateOptions, CalibrationRun, Monitored
 from assay.model.event import Note, OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.ledger import Decision
@@ -94,6 +94,7 @@ __all__ = [
     "import_tasks",
     "init_project",
     "mine",
+    "monitor",
     "plan",
     "run",
     "show",
@@ -227,6 +228,14 @@ async def calibrate(options: CalibrateOptions, project_dir: Path | None, on_even
 
     async with trial_runner(options.run, project_dir, on_event) as (runner, tools):
         return await calibrate_stage(options, runner, tools, on_event)
+
+
+async def monitor(options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> Monitored:
+    """See `assay.cli.interface.App`."""
+    from assay.stages.monitoring import monitor as monitor_stage  # numbers are heavy
+
+    async with trial_runner(options, project_dir, on_event) as (runner, tools):
+        return await monitor_stage(options.tasks, runner, tools, on_event)
 
 
 @asynccontextmanager

@@ -33,6 +33,7 @@ SHARE = click.FloatRange(min=0, max=1)
     examples=(
         "assay calibrate --agent mini --model gpt-5-mini --band 0.1:0.9",
         "assay calibrate --agent mini --model gpt-5-mini --accept 20 --precision 0.95 --budget-usd 40",
+        "assay calibrate --agent mini --model gpt-5-mini --monitor",
     ),
 )
 @click.argument("tasks", metavar="[TASK]...", nargs=-1)
@@ -88,6 +89,12 @@ SHARE = click.FloatRange(min=0, max=1)
     default=0.0,
     help="Try this share of the placed tasks again, with 32 fresh rollouts each, and say how often they disagree.",
 )
+@option(
+    "--monitor",
+    group=RUN,
+    is_flag=True,
+    help="Instead: two rollouts a task, which tell whether the set still teaches the model.",
+)
 @option("--concurrent", group=RUN, metavar="N", type=click.IntRange(min=1), help="Trials in flight.")
 @option("--jobs", group=RUN, metavar="N", type=click.IntRange(min=1), help="Tasks that are prepared at a time.")
 @sandbox_options
@@ -121,6 +128,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     waves: tuple[int, ...] | None,
     budget_usd: float | None,
     recheck: float,
+    monitor: bool,
     concurrent: int | None,
     jobs: int | None,
     sandbox: str,
@@ -133,7 +141,8 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     as far as it takes to place it in, above or below the band. `assay plan` says before what that will cost.
 
     Trials that were made before count; the same line goes on. What is found stands in evidence/difficulty.json.
-    Ends with 0 when every task is placed, 4 when one is not, 1 when a task or an option is wrong.
+    Ends with 0 when every task is placed, 4 when one is not, 1 when a task or an option is wrong (--monitor: also when
+    the set has nothing left to teach).
     """
     from assay.core.calibration.notation import parse_band, parse_prior
     from assay.model.calibration_run import CalibrateOptions
@@ -146,6 +155,9 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     choice = choice_of(agent, line, AgentChoice("", model, model_url, line, predictions, limits))
     home = projects.existing(project) if project is not None else None
     home = home or projects.nearest(Path(tasks[0]) if tasks else Path.cwd()) or projects.nearest(Path.cwd())
+    trials = RunOptions(tasks_of(tasks, home), choice, 1, concurrent, jobs, budget_usd, None, sandbox, unsafe)
+    if monitor:
+        return _monitored(app, trials, home, quiet=quiet, as_json=as_json)
     wish = PlanOptions(
         prior=None if prior == HISTORY else parse_prior(prior),
         band=parse_band(band, grey),
@@ -156,19 +168,33 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
         cap=cap,
         waves=waves or (),
     )
-    options = CalibrateOptions(
-        RunOptions(tasks_of(tasks, home), choice, 1, concurrent, jobs, budget_usd, None, sandbox, unsafe),
-        wish,
-        budget,
-        checkpoint,
-        not no_memory,
-        recheck,
-    )
+    options = CalibrateOptions(trials, wish, budget, checkpoint, not no_memory, recheck)
     with display(quiet=quiet) as shown:
         run = run_async(lambda: app.calibrate(options, home, trial_lines.teller(shown, as_json=as_json)))
         with shown.above():
             _emit(run) if as_json else _show(run)
     return _grade(run, accept)
+
+
+def _monitored(app: App, options: RunOptions, home: Path | None, *, quiet: bool, as_json: bool) -> int:
+    """Ask whether the set still teaches; the exit code: 1 when it does not, 4 when tasks lack rollouts."""
+    from dataclasses import asdict
+
+    from assay.cli import output
+    from assay.cli.curve_screen import monitor_lines
+
+    with display(quiet=quiet) as shown:
+        found = run_async(lambda: app.monitor(options, home, trial_lines.teller(shown, as_json=as_json)))
+        with shown.above():
+            if as_json:
+                output.emit("monitor", **asdict(found))
+            else:
+                output.text_line()
+                for line in monitor_lines(found):
+                    output.text_line(line)
+    if found.unknown:
+        return errors.INCOMPLETE
+    return errors.NO if found.is_saturated else errors.OK
 
 
 def _show(run: CalibrationRun) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from assay.cli import output
 from assay.core.calibration.curve import BINS, Curve, DifficultyReport, Placed, Review, curve_of
-from assay.model.calibration_run import CalibrationRun, Recheck
+from assay.model.calibration_run import CalibrationRun, Monitored, Recheck
 from assay.model.difficulty import GROUP, AuditState, Placing
 
 WORDS: dict[Placing, str] = {
@@ -212,3 +212,27 @@ def _recheck(found: Recheck) -> Iterator[str]:
         f"tried again: {differ} of {output.count(tried, 'placed task')} disagree "
         f"(at most {output.share(found.upper)} with 95 % confidence; expected: {output.share(found.predicted)})"
     )
+
+
+def monitor_lines(found: Monitored) -> Iterator[str]:
+    """Whether a set still teaches."""
+    if not found.task_count:
+        yield f"{found.entrant}: no task has two rollouts with a verdict"
+    else:
+        yield (
+            f"{found.entrant}: two rollouts of a task differ in {output.share(found.signal)} of "
+            f"{output.count(found.task_count, 'task')} (at most {output.share(found.upper)} with 95 % confidence)"
+        )
+        least = output.share(found.retired_below)
+        yield (
+            f"the set is saturated: below {least}, it has little left to teach"
+            if found.is_saturated
+            else f"the set still teaches, or may: it is saturated when that bound is below {least}"
+        )
+    for name in found.outgrown:
+        yield f"outgrown: {output.one_line(name)}, solved more than nine times in ten"
+    if found.unknown:
+        yield f"{output.count(len(found.unknown), 'task')} without two rollouts: {', '.join(found.unknown[:5])}"
+    yield f"this run: {output.count(found.new_rollouts, 'rollout')}, {dollars(found.usd)}"
+    if found.stopped:
+        yield f"stopped: {found.stopped}; the same line goes on"

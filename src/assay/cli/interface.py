@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun
-from assay.model.calibration_run import CalibrateOptions, CalibrationRun
+from assay.model.calibration_run import CalibrateOptions, CalibrationRun, Monitored
 from assay.model.event import OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.options import AttackOptions, AuditOptions, DifficultyOptions, MineOptions, RunOptions, VerifyOptions
@@ -62,6 +62,10 @@ class App(Protocol):
 
         Raises InputError for a wish that cannot be met.
         """
+        ...
+
+    async def monitor(self, options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> Monitored:
+        """Two rollouts a task: whether the set still teaches the entrant; trials are told as `run` does."""
         ...
 
     async def import_tasks(self, options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:

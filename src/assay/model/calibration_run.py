@@ -80,3 +80,28 @@ class CalibrationRun:
     stopped: str = ""
     """Why it ended before all was decided; empty when it did not."""
     recheck: Recheck | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Monitored:
+    """What a set has left to teach an entrant."""
+
+    entrant: str
+    entrant_digest: str
+    task_count: int
+    """Tasks with two scored rollouts or more."""
+    signal: float
+    """How often two rollouts of a task differ: the mean of 2 p (1 - p), on which group-relative training feeds."""
+    standard_error: float
+    upper: float
+    """One-sided 95 % bound."""
+    retired_below: float
+    is_saturated: bool
+    """Whether `upper` is below that: the set has little left to teach."""
+    outgrown: tuple[str, ...]
+    """Tasks that are almost surely solved more than nine times in ten."""
+    unknown: tuple[str, ...]
+    """Tasks without two scored rollouts."""
+    new_rollouts: int
+    usd: float
+    stopped: str = ""

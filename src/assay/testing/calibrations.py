@@ -31,13 +31,22 @@ class Calibrations:
     async def calibrate(self, options: CalibrateOptions, project_dir: Path | None, on_event: OnEvent) -> CalibrationRun:
         """Trials by script, everything else as it is."""
         del project_dir
+        runner, tools = self._runner(options.run, on_event)
+        return await calibrate(options, runner, tools, on_event)
+
+    async def monitor(self, options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> Monitored:
+        """The same."""
+        del project_dir
+        runner, tools = self._runner(options, on_event)
+        return await monitor(options.tasks, runner, tools, on_event)
+
+    def _runner(self, options: RunOptions, on_event: OnEvent) -> tuple[TrialRunner, Toolbox]:
         tasks = HarborFormat()
-        digests = {path.name: task_digest(tasks.read(path)) for path in options.run.tasks}
-        entrant = Entrant(agent=options.run.choice.agent, model=options.run.choice.model)
+        digests = {path.name: task_digest(tasks.read(path)) for path in options.tasks}
+        entrant = Entrant(agent=options.choice.agent, model=options.choice.model)
         craft = ScriptedCraft(_solved, entrant, 0.01, digest=digests.__getitem__)
         tools = replace(bare_toolbox(self.trials), tasks=tasks)
-        runner = TrialRunner(craft, tools, TrialSettings(4, 1, options.run.budget_usd), on_event)
-        return await calibrate(options, runner, tools, on_event)
+        return TrialRunner(craft, tools, TrialSettings(4, 1, options.budget_usd), on_event), tools
 
     def difficulty(self, options: DifficultyOptions, project_dir: Path) -> DifficultyReport:
         """Of the tasks that are named, or all below `tasks`."""

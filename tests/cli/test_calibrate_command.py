@@ -117,3 +117,23 @@ def test_the_curve_is_drawn_for_one_and_for_several(home: Path, capsys: pytest.C
 def test_options_of_the_curve_belong_to_it(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run("status", "--model", "m") == 2
     assert "--difficulty" in capsys.readouterr().err
+
+
+def test_two_rollouts_a_task_tell_whether_a_set_still_teaches(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("calibrate", "--monitor", *AGENT, "--json") == 0
+    found = objects(capsys.readouterr().out)
+    assert [one["kind"] for one in found] == ["trial"] * 6 + ["monitor"]
+    assert found[-1]["task_count"] == 3
+    assert not found[-1]["is_saturated"]
+    assert run("calibrate", "--monitor", *AGENT) == 0
+    assert "0 rollouts" in capsys.readouterr().out
+
+
+def test_a_saturated_set_is_an_answer_of_no(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for number in range(40):
+        path = puzzle(home / "tasks" / f"t{number}-100")
+        (path / "instruction.md").write_text(f"Make `double.py N` print twice N ({number}).\n")
+    names = [f"t{number}-100" for number in range(40)]
+    assert run("calibrate", "--monitor", *names, *AGENT) == 1
+    said = capsys.readouterr().out
+    assert "the set is saturated" in said
