@@ -10,13 +10,15 @@ from assay.adapters.format.harbor import HarborFormat
 from assay.core.calibration.curve import DifficultyReport
 from assay.core.hashing import task_digest
 from assay.model.agent import Entrant
-from assay.model.calibration_run import CalibrateOptions, CalibrationRun
+from assay.model.calibration_run import CalibrateOptions, CalibrationRun, Monitored
 from assay.model.event import OnEvent
-from assay.model.options import DifficultyOptions
+from assay.model.options import DifficultyOptions, RunOptions
 from assay.model.trial import Trial
 from assay.model.trial_record import TrialRecord
 from assay.stages.calibrate import calibrate
 from assay.stages.difficulty import difficulty_report
+from assay.stages.monitoring import monitor
+from assay.stages.toolbox import Toolbox
 from assay.stages.trial_records import trial_of
 from assay.stages.trials import TrialRunner, TrialSettings
 from assay.testing.store import MemoryStore
