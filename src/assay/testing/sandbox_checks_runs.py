@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -418,6 +421,30 @@ async def a_mount_of_the_host_is_seen_at_its_place(kit: Kit) -> None:
     async with kit.session(Mount(str(place), (place,)), workdir="/") as probe:
         done = await probe.steps(["read", f"{place}/x"], ["write", f"{place}/x", "y"])
         expect(done.value(0) == "x" and done.error(1) is not None, "not seen, or not read-only")
+
+
+@check
+async def a_socket_in_a_live_mount_can_be_connected_to_and_nothing_written(kit: Kit) -> None:
+    place = kit.layer({"x": b"x"}, "live mount")
+    with socket.socket(socket.AF_UNIX) as listening:
+        with _short(place) as name:
+            listening.bind(f"{name}/door")
+        listening.listen()
+        (place / "door").chmod(0o666)
+        async with kit.session(Mount("/live", (place,), live=True), workdir="/") as probe:
+            done = await probe.steps(["knock", "/live/door"], ["write", "/live/y", "y"], ["delete", "/live/x"])
+            expect(done.error(0) is None, f"not connected: {done.error(0)}")
+            expect(None not in (done.error(1), done.error(2)), "the host's folder could be changed")
+
+
+@contextlib.contextmanager
+def _short(place: Path) -> Iterator[str]:
+    """A name of a folder that fits into a socket's address."""
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
 
 
 async def hold(kit: Kit, word: str) -> None:

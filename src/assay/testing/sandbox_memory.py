@@ -106,6 +106,13 @@ class Disk:
                 mode = 0o755 if state.mode == "100755" else 0o644
                 self._nodes[inner] = Link(state.data) if link else File(state.data, mode)
 
+    def live(self, path: str) -> Path | None:
+        """Where on the host a path of a live mount is."""
+        for mount in self._spec.mounts:
+            if mount.live and is_below(path, mount.target):
+                return mount.layers[0] / path[len(mount.target) + 1 :]
+        return None
+
     def _parents(self, path: str) -> None:
         for parent in Path(path).parents:
             self._nodes.setdefault(str(parent), Folder())

@@ -108,6 +108,12 @@ def _connect(run: FakeRun, host: str, port: int) -> None:
     raise fail(errno.ECONNREFUSED if host == "127.0.0.1" else errno.ENETUNREACH)
 
 
+def _knock(run: FakeRun, path: str) -> None:
+    place = run.disk.live(run.path(path))
+    if place is None or not place.is_socket():
+        raise fail(errno.ECONNREFUSED)
+
+
 def _fork(run: FakeRun, count: int) -> int:
     run.fork(count)
     return count
@@ -154,6 +160,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "cwd": lambda run: run.cwd,
     "signal": _signal,
     "connect": _connect,
+    "knock": _knock,
     "daemon": lambda run: _fork(run, 1) == 1,
     "fork": _fork,
     "spin": lambda run, seconds: run.compute(seconds),

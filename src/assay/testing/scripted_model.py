@@ -77,7 +77,9 @@ class ScriptedModel:
         """The answer to a request: a command, or that it is done."""
         messages: Sequence[Mapping[str, Any]] = request.get("messages") or [{}]
         prompt = "\n".join(_text(m.get("content")) for m in messages if m.get("role") in ("user", "system"))
-        turns = sum(m.get("role") == "assistant" for m in messages)
+        # Agents put words into its mouth before it has said anything; calls they do not make up.
+        calling = any(m.get("tool_calls") for m in messages) or bool(request.get("tools"))
+        turns = sum(m.get("role") == "assistant" and bool(m.get("tool_calls") or not calling) for m in messages)
         if turns >= self.steps:
             if SUBMIT not in prompt:
                 return {"role": "assistant", "content": "Done."}
