@@ -13,21 +13,15 @@ from bench import (
     history_speed,
     sandbox_start,
     task_bytes,
+    trial_overhead,
     verdict_cost,
     verify_share,
     warm_run,
 )
 
 MODULES = (
-    help_cpu,
-    history_speed,
-    sandbox_start,
-    task_bytes,
-    verify_share,
-    verdict_cost,
-    warm_run,
-    audit_wall,
-    calibration,
+    *(help_cpu, history_speed, sandbox_start, task_bytes, verify_share, verdict_cost, warm_run, audit_wall),
+    *(trial_overhead, calibration),
 )
 
 

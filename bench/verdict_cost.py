@@ -80,7 +80,7 @@ async def _compare(project: Path, folder: Path, repository: Path) -> tuple[float
         prepared = await prepare(task, tools)
         patch = await tools.agent("oracle").attempt(task)
         for _ in range(TIMES):
-            plain, plain_cpu = await anyio.to_thread.run_sync(_bare, repository)
+            plain, plain_cpu = await anyio.to_thread.run_sync(bare, repository)
             before, cpu = time.perf_counter(), time.process_time()
             verdict = (await judge(prepared, "oracle", patch, prepared.stand.runner)).verdict
             ours, own_cpu = time.perf_counter() - before, time.process_time() - cpu
@@ -91,7 +91,8 @@ async def _compare(project: Path, folder: Path, repository: Path) -> tuple[float
     return ours, plain, ours_cpu, plain_cpu
 
 
-def _bare(repository: Path) -> tuple[float, float]:
+def bare(repository: Path) -> tuple[float, float]:
+    """Wall and CPU of the tests without assay."""
     before, cpu = time.perf_counter(), children_seconds()
     argv = [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "tests/test_busy.py"]
     subprocess.run(argv, check=True, cwd=repository, stdout=subprocess.DEVNULL, env={"PYTHONPATH": "."})
