@@ -101,8 +101,8 @@ def state_lines() -> Iterator[str]:
     for i, (state, theirs) in enumerate(shown.items()):
         wide, narrow = tables(TB, WIDE, 32), tables(TB, NARROW, 32)
         yield (
-            f"| {state[0]}, {state[1]} | {wide.in_band[state]:.4f} | {wide.mean[state]:.4f} | {index[0][i]:.3g} "
-            f"| {narrow.in_band[state]:.4f} | {index[1][i]:.3g} | {theirs} |"
+            f"| {state[0]}, {state[1]} | {wide.in_band[state]:.4f} | {wide.mean[state]:.4f} | {index[0][i]:.4g} "
+            f"| {narrow.in_band[state]:.4f} | {index[1][i]:.4g} | {theirs} |"
         )
 
 
