@@ -23,10 +23,12 @@ from assay.core.staleness import is_stale
 from assay.errors import AssayError, InputError
 from assay.model.attack import AttackRun
 from assay.model.audit import AuditRun, AuditSettings
+from assay.model.calibration import DEFAULT_PRIOR, Prior
 from assay.model.event import Note, OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.ledger import Decision
 from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
+from assay.model.plan import Plan, PlanOptions
 from assay.model.prediction import Graded, GradeOptions
 from assay.model.project import ProjectSettings
 from assay.model.sandbox import Limits
@@ -72,6 +74,7 @@ __all__ = [
     "import_tasks",
     "init_project",
     "mine",
+    "plan",
     "show",
     "status",
     "verify",
@@ -223,6 +226,19 @@ async def _read_patch(path: Path) -> bytes:
         return await anyio.Path(path).read_bytes()
     except OSError as error:
         raise InputError(f"cannot read the patch {path}: {error.strerror}", hint="check the path") from error
+
+
+def plan(options: PlanOptions, project_dir: Path | None) -> Plan:
+    """See `assay.cli.interface.App`."""
+    from assay.core.calibration import planning  # numpy and scipy take longer to load than most commands to run
+
+    return planning.plan(options, options.prior or _history(project_dir))
+
+
+def _history(project_dir: Path | None) -> Prior:
+    """What the project's own trials say of its tasks; the default before there are any."""
+    del project_dir
+    return DEFAULT_PRIOR
 
 
 def status(project_dir: Path) -> StatusReport:

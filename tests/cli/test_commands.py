@@ -26,11 +26,12 @@ from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
 from assay.testing import audits
 from assay.testing.exchange import Conversions
+from assay.testing.plans import Plans
 
 NAMES = [name for name, _ in COMMANDS]
 
 
-class FakeApp(Conversions):
+class FakeApp(Conversions, Plans):
     """Gives what it was told to give."""
 
     def __init__(self, error: BaseException | None = None, failed: int = 0, resolved: bool | None = True) -> None:

@@ -24,6 +24,7 @@ from assay.model.verdict import Verdict
 from assay.ports.sandbox import Finding
 from assay.testing import audits
 from assay.testing.exchange import Conversions
+from assay.testing.plans import Plans
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 NAMES = [name for name, _ in COMMANDS]
@@ -33,7 +34,7 @@ REJECTED = Decision(
 )
 
 
-class FakeApp(Conversions):
+class FakeApp(Conversions, Plans):
     """Answers at once; `error` and `failed` say what goes wrong."""
 
     def __init__(self) -> None:

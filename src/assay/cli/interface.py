@@ -10,6 +10,7 @@ from assay.model.audit import AuditRun
 from assay.model.event import OnEvent
 from assay.model.exchange import Converted, ExportOptions, ImportOptions
 from assay.model.options import AttackOptions, AuditOptions, MineOptions, VerifyOptions
+from assay.model.plan import Plan, PlanOptions
 from assay.model.prediction import Graded, GradeOptions
 from assay.model.summary import CandidateView, MineSummary, StatusReport, TaskView
 from assay.model.verdict import Verdict
@@ -53,6 +54,10 @@ class App(Protocol):
 
     async def export(self, options: ExportOptions, project_dir: Path | None, on_event: OnEvent) -> list[Converted]:
         """Write tasks in another format; `Converted` is told as each is done. Raises InputError as import does."""
+        ...
+
+    def plan(self, options: PlanOptions, project_dir: Path | None) -> Plan:
+        """What calibrating will cost. Raises InputError for a wish that contradicts itself or cannot be met."""
         ...
 
     def init_project(self, folder: Path) -> Path:

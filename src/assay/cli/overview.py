@@ -15,6 +15,7 @@ COMMANDS: tuple[tuple[str, str], ...] = (
     ("verify", "Prove tasks again from scratch, or judge an agent or a patch."),
     ("audit", "Say what is wrong with tasks' verifiers, how sure that is, and what to do."),
     ("attack", "Try scripted non-fixes on tasks: none may be accepted."),
+    ("plan", "Say what measuring the difficulty of tasks will cost, before a cent is spent."),
     ("import", "Take in tasks of other formats, and say what could not be carried."),
     ("export", "Write tasks and trials in the formats that harnesses and trainers read."),
     ("show", "Show a task or a candidate: prompt, tests, evidence, cost."),

@@ -15,9 +15,8 @@ import numpy as np
 from assay.core.calibration.programme import Outcome, Policy, Programme, Schedule, evaluate
 from assay.core.calibration.tables import Tables
 
-HIGHEST_PENALTY = 1e5
-STEPS = 48
-"""Halvings of the logarithm of the penalty; the policies are finitely many, and far fewer than that."""
+STEPS = 20
+"""Halvings of the penalty's range; each costs a search, and the policies are finitely many."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,13 +59,11 @@ def best_harvest(tables: Tables, schedule: Schedule, precision: float) -> Harves
     """
     if not 0 < precision < 1:
         raise ValueError(f"a precision is a share between 0 and 1, not {precision}")
-    low, high = np.log(1e-3), np.log(HIGHEST_PENALTY)
-    best = _harvest(tables, schedule, float(np.exp(low)), precision)
-    if best is not None:
-        return best
+    low, high = 0.0, precision / (1 - precision)  # where even the least sure that is accepted is sure enough
+    best = _harvest(tables, schedule, high, precision)
     for _ in range(STEPS):
         middle = (low + high) / 2
-        found = _harvest(tables, schedule, float(np.exp(middle)), precision)
+        found = _harvest(tables, schedule, middle, precision)
         low, high = (low, middle) if found else (middle, high)
         if found and (best is None or found.rollouts_per_good < best.rollouts_per_good):
             best = found

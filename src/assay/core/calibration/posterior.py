@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import betainc, betaln, logsumexp
 
-from assay.core.calibration.tables import SURE, Floats
+from assay.core.calibration.tables import SURE
 from assay.model.calibration import Band, BetaMixture, BetaPart, GridPrior, Posterior, Prior, Tally
 
 LEVEL = 0.9
@@ -105,5 +105,5 @@ def signal_share(prior: Prior, group: int) -> float:
 
 
 def _mixed(part: BetaPart, group: int) -> float:
-    start: Floats = betaln(part.a, part.b)
+    start = betaln(part.a, part.b)
     return float(1 - np.exp(betaln(part.a + group, part.b) - start) - np.exp(betaln(part.a, part.b + group) - start))

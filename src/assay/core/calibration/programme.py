@@ -1,8 +1,8 @@
 """The exact dynamic programme: from which states another wave of rollouts is worth its price.
 
-Per task, the expected loss of the answer plus `price` for each rollout is made as small as possible, by recursion from
-the cap back to the start (reference/quality.md, 9.3). A state's index is the largest price at which it goes on (9.4); it
-says whose rollouts are worth most when tasks compete for a budget.
+Per task, the expected loss of the answer plus `price` for each rollout is made as small as possible, by recursion
+from the cap back to the start (reference/quality.md, 9.3). A state's index is the largest price at which it goes on
+(9.4); it says whose rollouts are worth most when tasks compete for a budget.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ rollouts within 2 % of the floor (docs/calibration.md).
 """
 TIE = 1e-6
 """The same where waves are given: of two equal ways, the one with fewer waves."""
+AT_ONCE = 128
+"""States whose indices are searched together; more would fill the memory, fewer take longer."""
 ROUNDS = 60
 """Rounds of the search for an index; each is exact for one more policy, and a handful is enough."""
 
@@ -168,7 +170,7 @@ class Programme:
     stop_loss: Floats
     accept: Bools
     starting: bool = True
-    _values: dict[float, dict[int, Floats]] = field(default_factory=dict, repr=False)
+    _values: dict[float, Floats] = field(default_factory=dict, repr=False)
 
     def solve(self, price: float) -> Policy:
         """The best policy at this price of a rollout; where going on is worth nothing more than stopping, it stops."""
@@ -181,38 +183,46 @@ class Programme:
             return 0
         if price not in self._values:
             self._values[price] = self._recursion(price)[1]
-        return int(self._onward(n, self._values[price], price)[1][k]) - n
+        return int(self._onward(n, self._values[price], price)[1][k])
 
-    def _recursion(self, price: float) -> tuple[Ints, dict[int, Floats]]:
-        size = self.schedule.cap + 1
-        wave = np.zeros((size, size), np.int_)
-        value: dict[int, Floats] = {}
+    def _recursion(self, price: float) -> tuple[Ints, Floats]:
+        """Waves and values of all states, indexed [n, k]."""
+        wave = np.zeros((self.schedule.cap + 1, self.schedule.cap + 1), np.int_)
+        value = np.zeros((self.tables.cap + 1, self.tables.cap + 1))
         for n in reversed((0, *self.schedule.ends)):
             stop = self.stop_loss[n, : n + 1]
-            best, ends = self._onward(n, value, price)
+            if not self.schedule.after(n):
+                value[n, : n + 1] = stop
+                continue
+            best, sizes = self._onward(n, value, price)
             going = best < stop
             if n == 0 and self.starting:
                 going = np.ones(1, bool)
-            wave[n, : n + 1] = np.where(going, ends - n, 0)
-            value[n] = np.where(going, best, stop)
+            wave[n, : n + 1] = np.where(going, sizes, 0)
+            value[n, : n + 1] = np.where(going, best, stop)
         return wave, value
 
-    def _onward(self, n: int, value: dict[int, Floats], price: float) -> tuple[Floats, Ints]:
-        """The least cost of going on from each state of n, and where the wave ends that has it."""
-        best, ends = np.full(n + 1, np.inf), np.zeros(n + 1, np.int_)
-        for end in self.schedule.after(n):
-            cost = price * (end - n + self.schedule.look) + self.tables.step(n, end) @ value[end]
-            ends = np.where(cost < best, end, ends)
-            best = np.minimum(cost, best)
-        return best, ends
+    def _onward(self, n: int, value: Floats, price: float) -> tuple[Floats, Ints]:
+        """The least cost of going on from each state of n, and the size of the wave that has it."""
+        ends = self.schedule.after(n)
+        sizes = np.array(ends) - n
+        after = (self.tables.fan(n, ends) @ value[list(ends), :, None])[:, :, 0]
+        costs = price * (sizes[:, None] + self.schedule.look) + after
+        best = costs.argmin(axis=0)
+        return costs[best, np.arange(n + 1)], sizes[best]
 
     def indices(self, states: Ints) -> Floats:
         """The index of each state, given as rows (n, k): the largest price at which going on is best (9.4).
 
-        0 where nothing helps, -inf where no wave is left. A state need not be one of the schedule's: what infrastructure
-        took from a wave leaves odd counts. The index is the best of all ways to go on of the loss that is saved for each
-        rollout; starting low, the best way at one price gives the next, and the last is exact (Dinkelbach, 1967).
+        0 where nothing helps, -inf where no wave is left. A state need not be one of the schedule's: what
+        infrastructure took from a wave leaves odd counts. The index is the best of all ways to go on of the loss that
+        is saved for each rollout; starting low, the best way at one price gives the next, and the last is exact
+        (Dinkelbach, 1967).
         """
+        parts = [states[start : start + AT_ONCE] for start in range(0, len(states), AT_ONCE)]
+        return np.concatenate([self._indices(part) for part in parts])
+
+    def _indices(self, states: Ints) -> Floats:
         n, k = states[:, 0], states[:, 1]
         price = np.zeros(len(states))
         open_ = np.array([bool(self.schedule.after(int(one))) for one in n], bool)
@@ -226,35 +236,33 @@ class Programme:
         return np.where(open_, np.where(price < NOTHING, 0.0, price), -np.inf)
 
     def _continued(self, states: Ints, price: Floats) -> tuple[Floats, Floats]:
-        """Expected loss and rollouts of going on from each state, and then doing the best at its own price."""
-        loss = np.zeros(len(states))
-        rollouts = np.ones(len(states))
-        levels: dict[int, tuple[Floats, Floats]] = {}
-        lowest = int(states[:, 0].min())
-        for n in sorted({n for n in (*self.schedule.ends, *states[:, 0].tolist()) if n >= lowest}, reverse=True):
-            if n > self.schedule.cap:
+        """Expected loss and cost in rollouts of going on from each state, and then doing the best at its own price."""
+        loss, rollouts = np.zeros(len(states)), np.ones(len(states))
+        lowest, size = int(states[:, 0].min()), self.tables.cap + 1
+        losses, costs = np.zeros((size, size, len(states))), np.zeros((size, size, len(states)))
+        for n in sorted({*self.schedule.ends, *states[:, 0].tolist()}, reverse=True):
+            if n < lowest or n > self.schedule.cap:
                 continue
-            onward_loss, onward_rollouts = self._ways(n, levels, price)
-            mine = np.flatnonzero(states[:, 0] == n)
-            loss[mine], rollouts[mine] = onward_loss[states[mine, 1], mine], onward_rollouts[states[mine, 1], mine]
             stop = self.stop_loss[n, : n + 1][:, None]
-            going = onward_loss + price * onward_rollouts < stop
-            levels[n] = np.where(going, onward_loss, stop), np.where(going, onward_rollouts, 0.0)
+            if not self.schedule.after(n):
+                losses[n, : n + 1] = stop
+                continue
+            onward_loss, onward_cost = self._ways(n, losses, costs, price)
+            mine = np.flatnonzero(states[:, 0] == n)
+            loss[mine], rollouts[mine] = onward_loss[states[mine, 1], mine], onward_cost[states[mine, 1], mine]
+            going = onward_loss + price * onward_cost < stop
+            losses[n, : n + 1] = np.where(going, onward_loss, stop)
+            costs[n, : n + 1] = np.where(going, onward_cost, 0.0)
         return loss, rollouts
 
-    def _ways(self, n: int, levels: dict[int, tuple[Floats, Floats]], price: Floats) -> tuple[Floats, Floats]:
-        """Loss and rollouts of the best wave from each state of n (rows), at each price (columns)."""
-        shape = (n + 1, len(price))
-        best_loss, best_rollouts = np.full(shape, np.inf), np.zeros(shape)
-        best = np.full(shape, np.inf)
-        for end in self.schedule.after(n):
-            step = self.tables.step(n, end)
-            loss, rollouts = step @ levels[end][0], end - n + self.schedule.look + step @ levels[end][1]
-            cost = loss + price * rollouts
-            better = cost < best
-            best = np.where(better, cost, best)
-            best_loss, best_rollouts = np.where(better, loss, best_loss), np.where(better, rollouts, best_rollouts)
-        return best_loss, best_rollouts
+    def _ways(self, n: int, losses: Floats, costs: Floats, price: Floats) -> tuple[Floats, Floats]:
+        """Loss and cost of the best wave from each state of n (rows), at each price (columns)."""
+        ends = self.schedule.after(n)
+        fan = self.tables.fan(n, ends)
+        loss = fan @ losses[list(ends)]
+        cost = fan @ costs[list(ends)] + (np.array(ends) - n + self.schedule.look)[:, None, None]
+        best = (loss + price * cost).argmin(axis=0)[None]
+        return np.take_along_axis(loss, best, 0)[0], np.take_along_axis(cost, best, 0)[0]
 
 
 NOTHING = 1e-12

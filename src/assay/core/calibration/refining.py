@@ -7,17 +7,19 @@ rollouts and keeps the error. What is found is never better than the coin, and m
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from assay.core.calibration.programme import Policy, Programme
-from assay.core.calibration.search import Corner, Edge, corner_of, edge_at_error
+from assay.core.calibration.search import Corner, Edge, corner_of, edge_at_budget, edge_at_error
 from assay.core.calibration.tables import Floats
 
 LEAST = 1e-7
 """Rollouts that a change must save; less is rounding."""
 MOST_CHANGES = 200
+HALVINGS = 8
+"""Of the gap between two corners, in search of the least error that a budget buys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,26 @@ def best_within(programme: Programme, error: float) -> Corner | None:
     reached = _reaching(programme, edge, error)
     if reached is not None:
         found.append(_trimmed(programme, reached, error))
-    return min(found, key=lambda corner: corner.cost)
+    best = min(found, key=lambda corner: corner.cost)
+    return replace(best, price=edge.careful.price)  # at which the programme itself errs no more often
+
+
+def best_for_budget(programme: Programme, rollouts: float) -> Corner | None:
+    """A policy that takes at most so many rollouts on average, with as few errors as could be found; None if there is
+    none.
+    """
+    edge = edge_at_budget(programme, rollouts)
+    if edge is None or edge.careful is edge.hasty:
+        return edge.hasty if edge else None
+    best, low, high = edge.hasty, edge.careful.outcome.error, edge.hasty.outcome.error
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        found = best_within(programme, middle)
+        if found is not None and found.outcome.mean_rollouts <= rollouts:
+            best, high = found, middle
+        else:
+            low = middle
+    return best
 
 
 def _trimmed(programme: Programme, corner: Corner, error: float) -> Corner:
@@ -88,20 +109,20 @@ def _changes(programme: Programme, policy: Policy) -> list[Change]:
     """What every other action in one reachable state would change; exact, since all others stay as they are."""
     schedule, look = programme.schedule, programme.schedule.look
     reach = _reach(programme, policy)
-    after: dict[int, tuple[Floats, Floats]] = {}
+    after = np.zeros((2, programme.tables.cap + 1, programme.tables.cap + 1))
     found = []
     for n in reversed((0, *schedule.ends)):
-        rows = np.arange(n + 1)
-        losses, costs = [programme.stop_loss[n, : n + 1]], [np.zeros(n + 1)]
-        for end in schedule.after(n):
-            step = programme.tables.step(n, end)
-            losses.append(step @ after[end][0])
-            costs.append(end - n + look + step @ after[end][1])
-        ways = np.array([0, *(end - n for end in schedule.after(n))])
-        loss, cost = np.array(losses), np.array(costs)
+        rows, ends = np.arange(n + 1), schedule.after(n)
+        ways = np.array([0, *(end - n for end in ends)])
+        loss, cost = np.zeros((len(ways), n + 1)), np.zeros((len(ways), n + 1))
+        loss[0] = programme.stop_loss[n, : n + 1]
+        if ends:
+            fan = programme.tables.fan(n, ends)
+            loss[1:] = (fan @ after[0, list(ends), :, None])[:, :, 0]
+            cost[1:] = (fan @ after[1, list(ends), :, None])[:, :, 0] + (ways[1:] + look)[:, None]
         now = np.searchsorted(ways, policy.wave[n, : n + 1])
-        after[n] = loss[now, rows], cost[now, rows]
-        more_cost, more_loss = (cost - after[n][1]) * reach[n], (loss - after[n][0]) * reach[n]
+        after[:, n, : n + 1] = loss[now, rows], cost[now, rows]
+        more_loss, more_cost = (loss - loss[now, rows]) * reach[n], (cost - cost[now, rows]) * reach[n]
         for way, k in np.argwhere((ways[:, None] != policy.wave[n, : n + 1]) & (reach[n] > 0)):
             if n == 0 and programme.starting and way == 0:
                 continue

@@ -1,9 +1,9 @@
 """Finding the price: the policy for a wanted error, for a budget, and the floor that no policy can go below.
 
-As the price of a rollout falls, the best policy moves along the lower convex hull of all (mean rollouts, error) that can
-be had (reference/quality.md, 9.5). The hull has finitely many corners, so that the edge above any wanted value is found
-exactly: try the price at which both ends of a chord cost the same; what is better than both is a new corner, and if
-nothing is, the chord is an edge.
+As the price of a rollout falls, the best policy moves along the lower convex hull of all (mean rollouts, error) that
+can be had (reference/quality.md, 9.5). The hull has finitely many corners, so that the edge over any wanted value is
+found exactly: try the price at which both ends of a chord cost the same; what is better than both is a new corner, and
+if nothing is, the chord is an edge.
 """
 
 from __future__ import annotations
@@ -12,12 +12,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
-
 from assay.core.calibration.programme import Outcome, Policy, Programme, deciding, evaluate, one_by_one
 from assay.core.calibration.tables import Tables
 
-CHEAPEST = 1e-9
+CHEAPEST = 1e-11
 """The lowest price that is tried: below it, rollouts would be bought that change nothing but rounding."""
 DEAREST = 2.0
 """No rollout is worth this much: an error costs 1."""
@@ -37,7 +35,7 @@ class Corner:
 
 @dataclass(frozen=True, eq=False)
 class Edge:
-    """Two neighbours on the hull: the careful one takes more rollouts and errs less. Both are one where the hull ends."""
+    """Two neighbours on the hull; the careful one takes more rollouts and errs less. Where it ends, both are one."""
 
     careful: Corner
     hasty: Corner
@@ -106,5 +104,5 @@ def floor_at(tables: Tables, error: float) -> float:
     Every policy counts: those that look after each rollout, that answer without any, that toss coins, and that move
     rollouts between tasks (9.5). A result below it is a bug, or knows something that the prior does not.
     """
-    edge = edge_at_error(deciding(tables, one_by_one(tables.cap), starting=False), error)
+    edge = edge_at_error(deciding(tables, one_by_one(tables.cap), starting=False), error + tables.cap * CHEAPEST)
     return math.inf if edge is None else edge.rollouts_at(error)

@@ -1,8 +1,8 @@
 """What is believed in every state: after n scored rollouts, k of them solved, for all n up to a cap at once.
 
-Rollouts of one task are independent given its rate p, and order carries nothing, so that (n, k) is all there is to know.
-With a prior of Beta distributions everything is closed form (reference/quality.md, 9.2); a prior on a grid of rates works
-the same with sums. Sums of likelihoods are kept as logarithms: 64 rollouts of a rare event are too small for floats.
+Rollouts of one task are independent given its rate p, and order carries nothing, so that (n, k) is all there is to
+know. With a prior of Beta distributions everything is closed form (reference/quality.md, 9.2); a prior on a grid of
+rates works the same with sums. Likelihoods are kept as logarithms: those of many rollouts are too small for floats.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Tables:
     loss_in: Floats
     loss_out: Floats
     _steps: dict[tuple[int, int], Floats] = field(default_factory=dict, repr=False, compare=False)
+    _fans: dict[tuple[int, tuple[int, ...]], Floats] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def loss(self) -> Floats:
@@ -50,6 +51,15 @@ class Tables:
         known = self._steps.get((start, end))
         if known is None:
             known = self._steps[start, end] = self._step(start, end)
+        return known
+
+    def fan(self, start: int, ends: tuple[int, ...]) -> Floats:
+        """The steps from one start to several ends, as one array [end, k, k'] filled up with zeros to cap + 1."""
+        known = self._fans.get((start, ends))
+        if known is None:
+            known = self._fans[start, ends] = np.zeros((len(ends), start + 1, self.cap + 1))
+            for i, end in enumerate(ends):
+                known[i, :, : end + 1] = self._step(start, end)
         return known
 
     def _step(self, start: int, end: int) -> Floats:
@@ -79,16 +89,9 @@ def tables_of(prior: Prior, band: Band, cap: int) -> Tables:
         loss_out = below(inner_high, False) - below(inner_low, True)
     else:
         loss_in, loss_out = 1 - in_band, in_band
-    inside = slice(0, cap + 1)
+    in_band, loss_in, loss_out = (np.clip(share[:-1, :-1], 0.0, 1.0) for share in (in_band, loss_in, loss_out))
     mean = np.exp(np.minimum(logs[1:, 1:] - logs[:-1, :-1], 0.0))
-    return Tables(
-        prior,
-        band,
-        cap,
-        logs[inside, inside],
-        mean,
-        *(np.clip(found[inside, inside], 0.0, 1.0) for found in (in_band, loss_in, loss_out)),
-    )
+    return Tables(prior, band, cap, logs[:-1, :-1], mean, in_band, loss_in, loss_out)
 
 
 Below = Callable[[float, bool], Floats]
@@ -101,7 +104,7 @@ def _of_mixture(prior: BetaMixture, solved: NDArray[np.int_], failed: NDArray[np
     parts = np.array([np.log(part.weight) - betaln(part.a, part.b) for part in prior.parts])[:, None, None] + betaln(
         a, b
     )
-    logs = logsumexp(parts, axis=0)
+    logs = np.asarray(logsumexp(parts, axis=0), np.float64)
     weights = np.exp(parts - logs)
 
     def below(edge: float, _with_edge: bool) -> Floats:
@@ -116,7 +119,7 @@ def _of_grid(prior: GridPrior, solved: NDArray[np.int_], failed: NDArray[np.int_
     near = np.clip(rates, SURE, 1 - SURE)[:, None, None]
     start = np.log(np.array([weight for _, weight in kept]))[:, None, None]
     parts = start + solved * np.log(near) + failed * np.log1p(-near)
-    logs = logsumexp(parts, axis=0)
+    logs = np.asarray(logsumexp(parts, axis=0), np.float64)
     weights = np.exp(parts - logs)
 
     def below(edge: float, with_edge: bool) -> Floats:

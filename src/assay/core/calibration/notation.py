@@ -18,7 +18,7 @@ def parse_prior(text: str) -> BetaMixture:
     kind, _, rest = text.partition(":")
     try:
         if kind == "beta":
-            parts = (_part("1", rest),)
+            parts: tuple[BetaPart, ...] = (_part("1", rest),)
         elif kind == "mixture":
             parts = tuple(_part(*_weighed(piece)) for piece in rest.split("+"))
         else:
