@@ -136,18 +136,24 @@ def by_pooled(at: Moment) -> dict[str, float]:
             fit(x, np.stack([n[i], k[i]]), n.sum(0) - n[i], k.sum(0) - k[i]) for i in range(len(names))
         )
 
-    found = optimize.minimize(others, np.array([0.0, 1.0, 0.0]), method="L-BFGS-B").x
     both, total_n, total_k = np.stack([own_n, own_k]), n.sum(0), k.sum(0)
+
+    def target(x: np.ndarray) -> float:
+        return 0.02 * float(x @ x) - fit(x, both, total_n, total_k)
+
+    found = _least(others, np.array([0.0, 1.0, 0.0]))
     if own_n.max() > 1:
-        found = optimize.minimize(
-            lambda x: 0.02 * float(x @ x) - fit(x, both, total_n, total_k), found, method="L-BFGS-B"
-        ).x
+        found = _least(target, found)
     elif own_n.max() > 0:
-        unit = np.array([1.0, 0.0, 0.0])
-        shift = optimize.minimize_scalar(lambda d: d * d / 2 - fit(found + d * unit, both, total_n, total_k)).x
-        found = found + shift * unit
+        unit, start = np.array([1.0, 0.0, 0.0]), found
+        shift = optimize.minimize_scalar(lambda d: d * d / 2 - fit(start + d * unit, both, total_n, total_k)).x
+        found = start + float(shift) * unit
     mean, size = _line(found, total_n, total_k)
     return dict(zip(tasks, ((mean * size + own_k) / (size + own_n)).tolist(), strict=True))
+
+
+def _least(loss: Callable[[np.ndarray], float], start: np.ndarray) -> np.ndarray:
+    return np.asarray(optimize.minimize(loss, start, method="L-BFGS-B").x)
 
 
 def _line(x: np.ndarray, n: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, float]:
@@ -163,13 +169,17 @@ WAYS: dict[str, Callable[[Moment], dict[str, float]]] = {
 }
 
 
+Found = dict[tuple[str, int, str], dict[str, list[tuple[float, int]]]]
+"""By way, rollouts and measure, and then by system: a value and over how many tasks it goes, for each order."""
+
+
 def replay(trials: Trials, orders: int) -> list[dict[str, Any]]:
     """Each system in turn as the target, the others complete; its trials come in random order.
 
-    Ranks: over tasks of which two verdicts or more are held out. Log-loss and calibration: what is held out of tasks
-    with five verdicts, so that all numbers of rollouts are judged on the same tasks.
+    Ranks: over tasks of which a verdict or more is held out. Log-loss and calibration: what is held out of tasks with
+    five verdicts, so that all numbers of rollouts are judged on the same tasks.
     """
-    found: dict[tuple[str, int, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    found: Found = defaultdict(lambda: defaultdict(list))
     pairs: dict[tuple[str, int], list[tuple[float, int]]] = defaultdict(list)
     for system in sorted(trials):
         memory = records(trials, sorted(set(trials) - {system}))
@@ -190,16 +200,17 @@ def replay(trials: Trials, orders: int) -> list[dict[str, Any]]:
 
 def _judged(
     means: Mapping[str, float], verdicts: Mapping[str, Sequence[int]], m: int, pairs: list[tuple[float, int]]
-) -> dict[str, float]:
+) -> dict[str, tuple[float, int]]:
     found = {}
-    tasks = [task for task, results in verdicts.items() if len(results) >= m + 2]
+    tasks = [task for task, results in verdicts.items() if len(results) > m]
     if m <= 3 and len(set(means.values())) > 1:
         believed = np.array([means[task] for task in tasks])
         held = np.array([sum(verdicts[task][m:]) / len(verdicts[task][m:]) for task in tasks])
-        found["spearman"] = float(stats.spearmanr(believed, held).statistic)
-        found["concordance"] = concordance(believed, held)
+        found["spearman"] = float(stats.spearmanr(believed, held).statistic), len(tasks)
+        found["concordance"] = concordance(believed, held), len(tasks)
     later = [(min(max(means[task], 1e-9), 1 - 1e-9), y) for task, r in verdicts.items() if len(r) == 5 for y in r[m:]]
-    found["log-loss"] = -sum(math.log(p if result else 1 - p) for p, result in later) / len(later)
+    loss = -sum(math.log(p if result else 1 - p) for p, result in later) / len(later)
+    found["log-loss"] = loss, sum(len(results) == 5 for results in verdicts.values())
     pairs += later
     return found
 
@@ -215,12 +226,16 @@ def concordance(believed: np.ndarray, held: np.ndarray) -> float:
     return float(((agree > 0).sum() + 0.5 * ((agree == 0) & (unequal != 0)).sum()) / count)
 
 
-def _means(found: Mapping[tuple[str, int, str], Mapping[str, list[float]]]) -> list[dict[str, Any]]:
-    """Means over systems of means over orders. Systems differ more than orders do: the error is theirs."""
+def _means(found: Found) -> list[dict[str, Any]]:
+    """Means over systems of means over orders; systems differ more than orders do, so the first error is theirs.
+
+    `by_task` weighs systems by the tasks judged: one of them has five verdicts for 7 of its 80 tasks.
+    """
     rows = []
     for (way, m, measure), systems in found.items():
-        values = np.array([float(np.mean(one)) for one in systems.values()])
-        orders = math.sqrt(sum(np.var(one) / len(one) for one in systems.values())) / len(systems)
+        each = [np.array(one) for one in systems.values()]
+        values, counts = np.array([one.mean(axis=0) for one in each]).T
+        orders = math.sqrt(sum(one[:, 0].var() / len(one) for one in each)) / len(each)
         rows.append(
             {
                 "data": "terminal-bench",
@@ -230,17 +245,19 @@ def _means(found: Mapping[tuple[str, int, str], Mapping[str, list[float]]]) -> l
                 "value": float(values.mean()),
                 "se_systems": float(values.std(ddof=1) / math.sqrt(len(values))),
                 "se_orders": orders,
+                "by_task": float(values @ counts / counts.sum()),
             }
         )
     return sorted(rows, key=lambda row: (row["measure"], row["way"], row["rollouts"]))
 
 
-def _later(found: Mapping[tuple[str, int, str], Mapping[str, list[float]]]) -> list[dict[str, Any]]:
+def _later(found: Found) -> list[dict[str, Any]]:
     """Memory's log-loss less that of a fitted Beta with one rollout more, system by system: at most 0 is the aim."""
     rows = []
     for m in range(4):
         ours, theirs = found["memory", m, "log-loss"], found["fitted Beta", m + 1, "log-loss"]
-        gaps = np.array([np.mean(ours[system]) - np.mean(theirs[system]) for system in ours])
+        gaps = np.array([np.mean(ours[one], axis=0)[0] - np.mean(theirs[one], axis=0)[0] for one in ours])
+        counts = np.array([values[0][1] for values in ours.values()])
         rows.append(
             {
                 "data": "terminal-bench",
@@ -248,7 +265,7 @@ def _later(found: Mapping[tuple[str, int, str], Mapping[str, list[float]]]) -> l
                 "rollouts": m,
                 "value": float(gaps.mean()),
                 "se_systems": float(gaps.std(ddof=1) / math.sqrt(len(gaps))),
-                "worst": float(gaps.max()),
+                "by_task": float(gaps @ counts / counts.sum()),
             }
         )
     return rows
