@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.optimize import minimize
-from scipy.special import betaln
 
+from assay.core.calibration.fitting import fit_prior
 from assay.core.calibration.programme import Policy, deciding, evaluate, fixed_error, fixed_policy, free_waves
 from assay.core.calibration.refining import best_within
 from assay.core.calibration.tables import Tables, tables_of
-from assay.model.calibration import Band, BetaMixture, beta
+from assay.model.calibration import Band, Tally, beta
 
 BELIEFS = {
     "Beta(.155, .231)": beta(0.155, 0.231),
@@ -24,8 +22,11 @@ BELIEFS = {
 BANDS = (Band(low=0.1, high=0.9), Band(low=0.2, high=0.8))
 CAP = 64
 PRICES = np.geomspace(3e-4, 0.1, 50)
-RIDGE = 0.03
-SETS = 24
+SETS = 12
+REFITTED = (
+    *(("Beta(.155, .231)", belief) for belief in ("uniform", "Beta(.21, .88)", "Beta(2, 2)")),
+    ("uniform", "Beta(.155, .231)"),
+)
 
 
 def wrong_prior_lines() -> Iterator[str]:
@@ -63,14 +64,14 @@ def _rollouts_at(points: list[tuple[float, float]], error: float) -> float:
 
 
 def refitted_lines() -> Iterator[str]:
-    """Whatever was believed: the first wave of a set says what the set is like; shares of n at the error of fixed n."""
-    yield "| truth | band | = fixed | tasks in the set | first wave | rollouts at equal error | the true prior's |"
-    yield "|---|---|--:|--:|--:|--:|--:|"
+    """As `assay calibrate` does it: what is believed gives way to what the set's own first wave shows."""
+    yield "| truth | believed | band | = fixed | tasks in the set | rollouts at equal error | the true prior's |"
+    yield "|---|---|---|--:|--:|--:|--:|"
     for band in BANDS:
-        for truth in ("Beta(.155, .231)", "Beta(2, 2)", "uniform"):
+        for truth, belief in REFITTED:
             true = tables_of(BELIEFS[truth], band, CAP)
-            for tasks, first in ((100, 2), (100, 4), (30, 4)):
-                curve = _refitted(true, BELIEFS[truth], band, tasks, first)
+            for tasks in (100, 30):
+                curve = _refitted(true, truth, belief, tasks)
                 for n in (8, 16):
                     wanted = fixed_error(true, n)
                     ideal = best_within(deciding(true, free_waves(CAP)), wanted)
@@ -79,34 +80,30 @@ def refitted_lines() -> Iterator[str]:
                     share = _rollouts_at(curve, wanted) / n
                     found = "never" if np.isinf(share) else f"{share:.2f}"
                     yield (
-                        f"| {truth} | {band} | {n} | {tasks} | {first} | {found} "
+                        f"| {truth} | {belief} | {band} | {n} | {tasks} | {found} "
                         f"| {ideal.outcome.mean_rollouts / n:.2f} |"
                     )
 
 
-def _refitted(true: Tables, prior: BetaMixture, band: Band, tasks: int, first: int) -> list[tuple[float, float]]:
-    """Mean rollouts and error by price, over sets: a first wave for all, a prior fitted to it, then its programme."""
+def _refitted(true: Tables, truth: str, belief: str, tasks: int) -> list[tuple[float, float]]:
+    """Mean rollouts and error by price, over sets: the believed prior's first wave for all, a prior fitted to it around
+    what was believed, then its programme.
+    """
     rng = np.random.default_rng(9)
-    (part,) = prior.parts
+    (part,) = BELIEFS[truth].parts
+    before = deciding(tables_of(BELIEFS[belief], true.band, CAP), free_waves(CAP))
+    first = [int(before.solve(float(price)).wave[0, 0]) for price in PRICES]
     sums = np.zeros((len(PRICES), 2))
     for _ in range(SETS):
-        solved = rng.binomial(first, rng.beta(part.a, part.b, tasks))
-        programme = deciding(tables_of(fitted(solved, first), band, CAP), free_waves(CAP))
-        for i, price in enumerate(PRICES):
-            policy = programme.solve(float(price))
-            wave = policy.wave.copy()
-            wave[0, 0] = first
-            outcome = evaluate(Policy(wave, policy.accept), true)
-            sums[i] += outcome.mean_rollouts, outcome.error
+        rates = rng.beta(part.a, part.b, tasks)
+        for size in sorted(set(first)):
+            solved = rng.binomial(size, rates)
+            tallies = (Tally(scored_count=size, resolved_count=int(k)) for k in solved)
+            after = deciding(tables_of(fit_prior(tallies, BELIEFS[belief]), true.band, CAP), free_waves(CAP))
+            for i in (i for i, one in enumerate(first) if one == size):
+                policy = after.solve(float(PRICES[i]))
+                wave = policy.wave.copy()
+                wave[0, 0] = size
+                outcome = evaluate(Policy(wave, policy.accept), true)
+                sums[i] += outcome.mean_rollouts, outcome.error
     return [(float(rollouts), float(error)) for rollouts, error in sums / SETS]
-
-
-def fitted(solved: NDArray[np.int_], n: int) -> BetaMixture:
-    """The likeliest Beta distribution, held back from extremes by a ridge (reference/quality.md, 9.7)."""
-
-    def loss(logs: NDArray[np.float64]) -> float:
-        a, b = np.exp(logs)
-        return float(RIDGE * (logs**2).sum() - (betaln(a + solved, b + n - solved) - betaln(a, b)).sum())
-
-    a, b = np.exp(minimize(loss, np.zeros(2), method="Nelder-Mead").x)
-    return beta(float(a), float(b))

@@ -23,7 +23,7 @@ from assay.core.calibration.posterior import posterior, signal_share, updated
 from assay.core.calibration.pricing import price_for
 from assay.core.hashing import task_digest
 from assay.errors import InputError
-from assay.model.calibration import Prior, Solver, Tally
+from assay.model.calibration import GridPrior, Prior, Solver, Tally
 from assay.model.calibration_run import Calibrated, CalibrateOptions, CalibrationRun
 from assay.model.difficulty import GROUP, KEY, STAGE, Difficulty, Placing, difficulties_of
 from assay.model.event import Note, OnEvent
@@ -124,13 +124,14 @@ class Calibration:
     def _priors(self, own: Mapping[str, Sequence[TrialRecord]]) -> tuple[Prior, Mapping[str, Prior]]:
         """The population's prior, and each task's."""
         given = self.options.plan.prior
-        if given is not None:
-            return given, {one.digest: given for one in self.subjects}
         judged = {one.digest: one.judged for one in self.subjects}
+        if isinstance(given, GridPrior):
+            return given, {one.digest: given for one in self.subjects}
         everybody = self.tools.store.trials()
-        mine = [one for one in everybody if one.entrant_digest == self.runner.entrant_digest]
-        if not self.options.has_memory:
-            fitted = fit_prior(record.tally for record in records_of(mine, judged))
+        if given is not None or not self.options.has_memory:
+            # What is believed gives way to what this set shows: a prior that was kept could be wrong for ever.
+            mine = [one for one in everybody if one.entrant_digest == self.runner.entrant_digest]
+            fitted = fit_prior((record.tally for record in records_of(mine, judged)), given)
             return fitted, {one.digest: fitted for one in self.subjects}
         entrant = self.runner.entrant
         me = Solver(agent=entrant.agent, model=f"{entrant.model} {self.runner.entrant_digest[:12]}")

@@ -35,25 +35,31 @@ def default_prior() -> BetaMixture:
     return beta(DEFAULT_A, DEFAULT_B, origin="default: public logs of 13 systems, 80 tasks")
 
 
-def fit_prior(tallies: Iterable[Tally]) -> BetaMixture:
+def fit_prior(tallies: Iterable[Tally], around: BetaMixture | None = None) -> BetaMixture:
     """One Beta distribution for the rates behind these tallies of one model, a tally a task; the order is nothing.
 
     The default without a trial; its concentration a + b and a fitted mean while fewer than ENOUGH_TASKS tasks have two
-    rollouts; else both. Trials without a verdict are not looked at.
+    rollouts; else both. Trials without a verdict are not looked at. `around` takes the default's place: what somebody
+    believes gives way to what is seen. A mixture of several parts does not: it says more than two numbers can.
     """
+    usual = around or default_prior()
     counts = Counter((t.scored_count, t.resolved_count) for t in tallies if t.scored_count)
-    if not counts:
-        return default_prior()
+    if not counts or len(usual.parts) > 1:
+        return usual
+    (part,) = usual.parts
     trials = sum(n * times for (n, _), times in counts.items())
     where = f"{trials} trials of {counts.total()} tasks here"
+    if around is not None:
+        where = f"{around.origin or 'what was given'}, fitted to {where}"
     if sum(times for (n, _), times in counts.items() if n > 1) < ENOUGH_TASKS:
-        return BetaMixture(parts=(_mean_fitted(counts),), origin=f"{where}, with the default's spread")
-    return BetaMixture(parts=(_both_fitted(counts),), origin=where)
+        spread = "its spread kept" if around is not None else "with the default's spread"
+        return BetaMixture(parts=(_mean_fitted(counts, part),), origin=f"{where}, {spread}")
+    return BetaMixture(parts=(_both_fitted(counts, part),), origin=where)
 
 
-def _mean_fitted(counts: Counter[tuple[int, int]]) -> BetaPart:
-    concentration = DEFAULT_A + DEFAULT_B
-    usual = float(special.logit(DEFAULT_A / concentration))
+def _mean_fitted(counts: Counter[tuple[int, int]], part: BetaPart) -> BetaPart:
+    concentration = part.a + part.b
+    usual = float(special.logit(part.a / concentration))
     n, k, times = _arrays(counts)
 
     def loss(shift: float) -> float:
@@ -67,9 +73,9 @@ def _mean_fitted(counts: Counter[tuple[int, int]]) -> BetaPart:
     return BetaPart(a=a, b=concentration - a)
 
 
-def _both_fitted(counts: Counter[tuple[int, int]]) -> BetaPart:
+def _both_fitted(counts: Counter[tuple[int, int]], part: BetaPart) -> BetaPart:
     n, k, times = _arrays(counts)
-    usual = np.log([DEFAULT_A, DEFAULT_B])
+    usual = np.log([part.a, part.b])
 
     def loss(logs: np.ndarray) -> tuple[float, np.ndarray]:
         a, b = np.exp(logs)
