@@ -6,9 +6,29 @@ import json
 import tempfile
 from pathlib import Path
 
-from bench import audit_wall, help_cpu, history_speed, sandbox_start, task_bytes, verdict_cost, verify_share, warm_run
+from bench import (
+    audit_wall,
+    calibration,
+    help_cpu,
+    history_speed,
+    sandbox_start,
+    task_bytes,
+    verdict_cost,
+    verify_share,
+    warm_run,
+)
 
-MODULES = (help_cpu, history_speed, sandbox_start, task_bytes, verify_share, verdict_cost, warm_run, audit_wall)
+MODULES = (
+    help_cpu,
+    history_speed,
+    sandbox_start,
+    task_bytes,
+    verify_share,
+    verdict_cost,
+    warm_run,
+    audit_wall,
+    calibration,
+)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from assay.core.calibration.choice import Rule
 from assay.core.calibration.harvest import Harvest, best_harvest
 from assay.core.calibration.programme import (
     Outcome,
@@ -72,6 +73,15 @@ def plan(options: PlanOptions, prior: Prior) -> Plan:
         usd=None if each is None else each * (outcome.mean_rollouts if rollouts is None else rollouts),
         policy=lines_of(found.policy),
     )
+
+
+def rule_of(found: Plan, options: PlanOptions) -> Rule:
+    """What a calibration by this plan decides by, task for task, where priors differ between tasks.
+
+    It keeps to the plan's price, at which no more errors are made than the plan says, and a few more rollouts.
+    """
+    penalty = None if found.harvest is None else found.harvest.penalty
+    return Rule(found.band, schedule_of(options), found.price, penalty)
 
 
 def lines_of(policy: Policy) -> tuple[PolicyLine, ...]:

@@ -17,6 +17,8 @@ from assay.core.calibration.tables import Floats
 
 LEAST = 1e-7
 """Rollouts that a change must save; less is rounding."""
+ROUNDING = 5e-10
+"""Errors that nobody can tell apart."""
 MOST_CHANGES = 200
 HALVINGS = 8
 """Of the gap between two corners, in search of the least error that a budget buys."""
@@ -36,6 +38,9 @@ class Change:
 def best_within(programme: Programme, error: float) -> Corner | None:
     """A policy that errs at most so often, with as few rollouts as could be found; None if there is none."""
     edge = edge_at_error(programme, error)
+    if edge is None:  # the least error there is may be the wanted one, but for rounding
+        error += ROUNDING
+        edge = edge_at_error(programme, error)
     if edge is None or edge.careful is edge.hasty:
         return edge.careful if edge else None
     found = [_trimmed(programme, edge.careful, error)]
