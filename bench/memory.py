@@ -3,7 +3,7 @@
     python -m bench.memory [FOLDER] [--orders N] [--json]
 
 FOLDER holds terminal-bench-trials.csv and mini-swe-agent-verified.csv (default: ../shared/data beside the project).
-Every prior comes from `assay.core.calibration.memory.remember`, the shipped code; what is held out goes into no fit. Not
+Every prior comes from `assay.core.calibration.memory.remember`, the shipped code; what is held out is in no fit. Not
 part of `make bench`: it takes some minutes.
 """
 
