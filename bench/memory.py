@@ -3,8 +3,8 @@
     python -m bench.memory [FOLDER] [--orders N] [--json]
 
 FOLDER holds terminal-bench-trials.csv and mini-swe-agent-verified.csv (default: ../shared/data beside the project).
-Every prior comes from `assay.core.calibration.memory.remember`, as `assay calibrate` gets it; nothing was chosen by
-looking at these tables. Not part of `make bench`: it takes some minutes.
+Every prior comes from `assay.core.calibration.memory.remember`, the shipped code; what is held out is in no fit. Not
+part of `make bench`: it takes some minutes.
 """
 
 from __future__ import annotations
