@@ -11,6 +11,7 @@ from assay.core.calibration.programme import Policy, deciding, evaluate, fixed_e
 from assay.core.calibration.refining import best_within
 from assay.core.calibration.tables import Tables, tables_of
 from assay.model.calibration import Band, Tally, beta
+from assay.stages.calibrate import FIRST
 
 BELIEFS = {
     "Beta(.155, .231)": beta(0.155, 0.231),
@@ -92,7 +93,7 @@ def _refitted(true: Tables, truth: str, belief: str, tasks: int) -> list[tuple[f
     rng = np.random.default_rng(9)
     (part,) = BELIEFS[truth].parts
     before = deciding(tables_of(BELIEFS[belief], true.band, CAP), free_waves(CAP))
-    first = [int(before.solve(float(price)).wave[0, 0]) for price in PRICES]
+    first = [max(FIRST, int(before.solve(float(price)).wave[0, 0])) for price in PRICES]
     sums = np.zeros((len(PRICES), 2))
     for _ in range(SETS):
         rates = rng.beta(part.a, part.b, tasks)

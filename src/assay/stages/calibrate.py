@@ -40,6 +40,8 @@ SMALLEST_ROUND = 8
 """Rollouts of a round at least, where a budget bounds them: fewer would leave the machine idle."""
 BUDGET_SHARE = 4
 """A round spends at most this part of what is left of a budget, so that later rounds know more."""
+FIRST = 2
+"""Rollouts of a task at least before a prior that somebody gave is acted on: one alone says nothing of its spread."""
 BOUNDLESS_PRICE = 1e-9
 """Of a rollout where a budget, not a price, says when to stop."""
 
@@ -164,7 +166,10 @@ class Calibration:
         wishes: list[Wish] = []
         for i in order[:most_tasks]:
             subject, look = wanted[i], looks[i]
-            size = min(look.next_rollouts, most_rollouts - len(wishes))
+            size = look.next_rollouts
+            if self.options.plan.prior is not None and not known.tally(subject).scored_count:
+                size = max(size, FIRST)
+            size = min(size, most_rollouts - len(wishes))
             if size <= 0:
                 break
             records = known.records.get(subject.digest, ())
