@@ -57,7 +57,7 @@ def test_a_stream_is_the_answer_in_pieces() -> None:
         {"tool_calls": [{"index": 0, "id": "c1", "function": {"name": "bash", "arguments": '{"comm'}}]},
         {"tool_calls": [{"index": 0, "function": {"arguments": 'and": "ls"}'}}]},
     ]
-    events = [{"model": "m-1", "choices": [{"delta": delta}]} for delta in deltas]
+    events: list[dict[str, Any]] = [{"model": "m-1", "choices": [{"delta": delta}]} for delta in deltas]
     events.append({"choices": [], "usage": {"prompt_tokens": 5}})
     text = "".join(f"data: {json.dumps(event)}\n\n" for event in events) + "data: [DONE]\n\n"
     [_, _, step] = made(line(1, {"messages": PROMPT, "stream": True}, text)).steps
