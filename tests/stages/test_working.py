@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -165,6 +165,15 @@ async def test_whatever_an_agent_does_is_judged(bench: Bench, line: str, ended: 
     assert (trial.resolved, trial.reason) == (reason == "", reason)
     assert ended in (None, trial.ended), trial.ended
     assert len(str(trial.extra["output"])) < 600_000
+
+
+async def test_an_agent_that_could_not_be_started_has_no_score(bench: Bench) -> None:
+    stand = bench.prepared.stand
+    without = replace(stand, environment=replace(stand.environment, python="/usr/bin/false"))
+    bench = replace(bench, prepared=replace(bench.prepared, stand=without))
+    trial = await bench.trial(script("true"))
+    assert trial.failure is not None and trial.failure.boundary == "sandbox"
+    assert "could not be started" in trial.failure.message
 
 
 async def test_an_agent_that_hangs_is_ended_and_judged(bench: Bench) -> None:
