@@ -13,6 +13,7 @@ from assay.model.failure import Boundary, Failure
 
 TABLE = {
     ("provider", "provider"): Policy(1, "nothing", "trial"),
+    ("provider", "refused"): Policy(1, "nothing", "trial"),
     ("environment", "environment"): Policy(0, "task", "task"),
     ("sandbox", "sandbox"): Policy(2, "nothing", "trial"),
     ("sandbox", "infrastructure"): Policy(2, "nothing", "trial"),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from assay import app
@@ -166,6 +167,15 @@ async def test_whatever_an_agent_does_is_judged(bench: Bench, line: str, ended: 
     assert len(str(trial.extra["output"])) < 600_000
 
 
+async def test_an_agent_that_could_not_be_started_has_no_score(bench: Bench) -> None:
+    stand = bench.prepared.stand
+    without = replace(stand, environment=replace(stand.environment, python="/usr/bin/false"))
+    bench = replace(bench, prepared=replace(bench.prepared, stand=without))
+    trial = await bench.trial(script("true"))
+    assert trial.failure is not None and trial.failure.boundary == "sandbox"
+    assert "could not be started" in trial.failure.message
+
+
 async def test_an_agent_that_hangs_is_ended_and_judged(bench: Bench) -> None:
     trial = await bench.trial(script(f"{SOLVE}; echo here; sleep 1000"), wall_seconds=1)
     assert (trial.ended, trial.resolved) == ("limit-wall", True)
@@ -216,6 +226,19 @@ async def test_nothing_of_the_key_or_of_other_trials_is_seen_inside(bench: Bench
     assert "Read-only file system" in said
     assert said.count("model.sock") == 1
     assert model.requests == []
+
+
+async def test_who_cancels_a_trial_ends_its_agent_and_its_gate(
+    bench: Bench, model: ScriptedModel, loop: CommandAgent
+) -> None:
+    model.solution = "sleep 1000"
+    async with anyio.create_task_group() as group:
+        group.start_soon(bench.trial, loop, model)
+        while not model.requests:  # noqa: ASYNC110  the endpoint is in a thread of its own
+            await anyio.sleep(0.01)
+        group.cancel_scope.cancel()
+    assert list((bench.folder / "gates").iterdir()) == []
+    assert list((bench.folder / ".assay" / "sandboxes").iterdir()) == []
 
 
 async def test_predictions_are_tried_one_after_the_other(bench: Bench) -> None:

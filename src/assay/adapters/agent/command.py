@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from assay.errors import InputError, PrerequisiteError
+from assay.errors import InputError, PrerequisiteError, SandboxError
 from assay.model.agent import AgentSettings
 from assay.model.json_values import JsonObject
 from assay.model.sandbox import Command, ExecResult
@@ -87,7 +87,11 @@ class CommandAgent:
         }
         argv = (place.python, "-I", "-S", f"{PLACE}/assay_start.py")
         stdin = json.dumps(told).encode()
-        result = await place.workspace.exec(Command(argv, stdin=stdin, wall_seconds=place.limits.wall_seconds))
+        wall_seconds = place.limits.wall_seconds
+        result = await place.workspace.exec(Command(argv, stdin=stdin, wall_seconds=wall_seconds, channel=True))
+        if not result.channel and result.stopped is None:
+            said = result.stderr.decode("utf-8", "replace").strip()[-300:]
+            raise SandboxError(f"the agent could not be started by {place.python}: {said or 'it said nothing'}")
         return Work(_end(result), extra=_said(result))
 
     def line(self, place: Workplace) -> str:

@@ -80,6 +80,10 @@ async def main():
             stream.write(text.encode("utf-8", "surrogatepass"))
     if told["socket"]:
         await asyncio.start_server(forwarding(told["socket"]), "127.0.0.1", told["port"])
+    channel = os.environ.pop("ASSAY_CHANNEL_FD", "")
+    if channel:
+        os.write(int(channel), b"began")
+        os.close(int(channel))
     variables = dict(os.environ)
     variables.update(told["variables"])
     read, write = os.pipe()
