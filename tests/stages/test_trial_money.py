@@ -45,7 +45,7 @@ async def test_a_meter_tells_each_dollar_once_and_the_rest_at_the_end() -> None:
     told: list[float] = []
     gate, meter = SpendingGate(), Meter(told.append)
     async with MeteredGate(cast("Any", Way(gate)), meter).open(TrialLimits()) as opened:
-        assert opened is gate
+        assert opened.cost() == TrialCost(usd=0.0)
         for gate.usd in (0.5, 0.5, None, 0.75):
             meter.look()
         gate.usd = 1.0
