@@ -7,7 +7,7 @@
     |-- PrerequisiteError      the machine lacks something: says what to type      exit 1
     |-- Rejection              a candidate cannot become a task: carries a Reason value
     |-- InfrastructureError    something around the work broke: becomes a Failure  exit 4
-    |   |-- ProviderError      an index, a remote repository, a model endpoint
+    |   |-- ProviderError      an index, a remote repository, a model endpoint (RefusedError: for good)
     |   |-- SandboxError       a sandbox could not be started or read
     |   |-- EnvironmentBuildError  a build step failed: step, last lines
     |   |-- VerifierError      no verdict was reached (failing tests are not an error)
@@ -89,6 +89,13 @@ class ProviderError(InfrastructureError):
 
     code = "provider"
     boundary = "provider"
+
+
+class RefusedError(ProviderError):
+    """A model endpoint refuses whatever it is asked about one task, and will do so again."""
+
+    code = "refused"
+    retryable = False
 
 
 class SandboxError(InfrastructureError):

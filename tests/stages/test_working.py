@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from assay import app
@@ -216,6 +217,19 @@ async def test_nothing_of_the_key_or_of_other_trials_is_seen_inside(bench: Bench
     assert "Read-only file system" in said
     assert said.count("model.sock") == 1
     assert model.requests == []
+
+
+async def test_who_cancels_a_trial_ends_its_agent_and_its_gate(
+    bench: Bench, model: ScriptedModel, loop: CommandAgent
+) -> None:
+    model.solution = "sleep 1000"
+    async with anyio.create_task_group() as group:
+        group.start_soon(bench.trial, loop, model)
+        while not model.requests:  # noqa: ASYNC110  the endpoint is in a thread of its own
+            await anyio.sleep(0.01)
+        group.cancel_scope.cancel()
+    assert list((bench.folder / "gates").iterdir()) == []
+    assert list((bench.folder / ".assay" / "sandboxes").iterdir()) == []
 
 
 async def test_predictions_are_tried_one_after_the_other(bench: Bench) -> None:

@@ -41,8 +41,8 @@ class Gate(Protocol):
         ...
 
     def check(self) -> None:
-        """Raises what took the model from the agent: ProviderError, or InputError for key, name, address and limits
-        that cannot be right.
+        """Raises what took the model from the agent: ProviderError (RefusedError when asking again is no use), or
+        InputError for key, name, address and limits that cannot be right.
         """
         ...
 

@@ -26,7 +26,10 @@ import anyio
 from assay import app
 from assay.adapters.model.endpoint import Endpoint, Patience
 from assay.adapters.model.gate import LoopbackGate
-from assay.model.agent import AgentChoice, ModelSettings, TrialLimits
+from assay.adapters.agent.mini import MiniAgent
+from assay.errors import SandboxError
+from assay.model.agent import AgentChoice, AgentSettings, ModelSettings, TrialLimits
+from assay.ports.agent import Workplace
 from assay.model.project import ProjectSettings
 from assay.stages.attempt import prepare_attempts
 from assay.stages.trial import try_task
@@ -42,6 +45,10 @@ found = {}
 
 async def nothing(trial):
     pass
+
+class Broken:
+    async def run(self, command, wall_seconds=None):
+        raise SandboxError("the sandbox is gone")
 
 async def main():
     async with app.workbench(folder, path.parent) as tools:
@@ -68,6 +75,16 @@ async def main():
         with scripted_model(SOLVE) as model:
             model.faults += [None, Refusal(500), Refusal(500)]
             await trial("is let down", model)
+        with scripted_model(SOLVE) as model:
+            agent = MiniAgent(AgentSettings(kind="mini"))
+            async with LoopbackGate(Endpoint("scripted", model.url, KEY), ModelSettings(), folder / "g").open(
+                TrialLimits()
+            ) as gate:
+                place = Workplace("Solve it.", Broken(), TrialLimits(), 1, "python", gate.outside)
+                try:
+                    await agent.work(place)
+                except SandboxError as error:
+                    found["breaks"] = str(error)
         with scripted_model(SOLVE) as model:
             model.always = "overflow"
             await trial("says too much", model)
@@ -143,3 +160,7 @@ def test_a_fault_of_the_endpoint_is_no_score_and_too_long_a_prompt_is_its_own(fo
     assert found["is let down"]["failure"]["boundary"] == "provider"
     assert found["is let down"]["resolved"] is None
     assert (found["says too much"]["failure"], found["says too much"]["resolved"]) == (None, False)
+
+
+def test_a_sandbox_that_breaks_is_raised_as_what_it_is(found: Any) -> None:
+    assert found["breaks"] == "the sandbox is gone"

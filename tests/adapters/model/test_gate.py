@@ -14,7 +14,7 @@ import pytest
 from assay.adapters.model.counting import OpenGate
 from assay.adapters.model.endpoint import Endpoint, Patience
 from assay.adapters.model.gate import SOCKET, LoopbackGate
-from assay.errors import InputError, ProviderError
+from assay.errors import InputError, ProviderError, RefusedError
 from assay.model.agent import ModelSettings, TrialLimits
 from assay.testing.scripted_model import KEY, Refusal, ScriptedModel, scripted_model
 
@@ -126,6 +126,20 @@ async def test_a_stream_that_asks_itself_is_not_touched(model: ScriptedModel, tm
     assert model.raw == [body]
     assert line["response"].encode() == answer
     assert b'"usage": {' in answer
+
+
+async def test_an_endpoint_that_does_not_know_it_is_asked_as_the_agent_did(
+    model: ScriptedModel, tmp_path: Path
+) -> None:
+    model.faults.append(Refusal(400, error={"message": "Unrecognized request argument: stream_options"}))
+    body = asking(stream=True)
+    async with opened(model, tmp_path) as gate:
+        assert (await post(gate, body))[0] == 200
+        [line] = [json.loads(line) for line in gate.exchanges().splitlines()]
+        assert gate.cost().prompt_tokens is None
+        gate.check()
+    assert model.raw[1] == body
+    assert line["usage_was_asked_for"] is False
 
 
 async def test_a_wrong_token_another_model_and_another_way_do_not_pass(model: ScriptedModel, tmp_path: Path) -> None:
@@ -277,7 +291,7 @@ async def test_an_endpoint_that_refuses_all_gives_no_score(model: ScriptedModel,
     model.always = Refusal(400, error={"message": "Unsupported parameter: seed"})
     async with opened(model, tmp_path) as gate:
         assert (await post(gate, asking()))[0] == 400
-        with pytest.raises(InputError, match="Unsupported parameter"):
+        with pytest.raises(RefusedError, match="Unsupported parameter"):
             gate.check()
         model.always = None
         await post(gate, asking())

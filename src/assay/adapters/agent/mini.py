@@ -69,11 +69,17 @@ class MiniAgent:
 
         stop = _Stop()
         work: Work | None = None
+        error: AssayError | None = None
         async with anyio.create_task_group() as group, AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
             group.start_soon(stop.when_cancelled)
             with anyio.move_on_after(place.limits.wall_seconds) as time_left:
-                work = await self._in_thread(place, client, stop)
+                try:
+                    work = await self._in_thread(place, client, stop)
+                except AssayError as raised:
+                    error = raised
             group.cancel_scope.cancel()
+        if error is not None:
+            raise error
         if time_left.cancelled_caught or work is None:
             return self._work("limit-wall", stop.agent)
         return work

@@ -10,7 +10,7 @@ import anyio
 from assay.adapters.model.endpoint import EndpointClient
 from assay.adapters.model.records import Exchange, Records
 from assay.core.model_calls import usd_of
-from assay.errors import AssayError, InputError, ProviderError
+from assay.errors import AssayError, InputError, ProviderError, RefusedError
 from assay.model.agent import ModelSettings, TrialLimits
 from assay.model.trial import TrialCost
 from assay.ports.agent import ModelAccess
@@ -68,9 +68,9 @@ class OpenGate:
                 hint="run the same line again later",
             )
         if self.sum.last_refusal and not self.sum.answered:
-            raise InputError(
+            raise RefusedError(
                 f"{self.client.endpoint.url} refuses whatever the agent asks: {self.sum.last_refusal}",
-                hint="is the agent one for this model and endpoint?",
+                hint="when it is so for every task: is the agent one for this model and endpoint?",
             )
 
     def cost(self) -> TrialCost:

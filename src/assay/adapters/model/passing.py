@@ -96,8 +96,13 @@ class _Call:
         began = anyio.current_time()
         try:
             async with self.gate.client.ask(asking) as answer:
-                exchange.status, exchange.response_headers = answer.status, answer.headers
-                return await (self.pass_whole if answer.more is None else self.pass_stream)(exchange, answer)
+                if not (exchange.usage_was_asked_for and _knows_no_usage(answer)):
+                    return await self.taken(exchange, answer)
+            exchange.usage_was_asked_for = False
+            asking.vain.append({"problem": "stream_options are not known here", "status": answer.status})
+            asking.body = exchange.request
+            async with self.gate.client.ask(asking) as answer:
+                return await self.taken(exchange, answer)
         except AssayError as error:
             exchange.notes.append(str(error))
             self.gate.give_up(error)
@@ -107,6 +112,11 @@ class _Call:
             exchange.seconds = anyio.current_time() - began
             self.gate.charge(exchange)
             self.gate.records.add(exchange)
+
+    async def taken(self, exchange: Exchange, answer: Answer) -> web.StreamResponse:
+        """Pass an answer on."""
+        exchange.status, exchange.response_headers = answer.status, answer.headers
+        return await (self.pass_whole if answer.more is None else self.pass_stream)(exchange, answer)
 
     async def pass_whole(self, exchange: Exchange, answer: Answer) -> web.StreamResponse:
         """An answer that is no stream, or a refusal that is the agent's own matter."""
@@ -204,6 +214,11 @@ class Stream:
     def verdict(self) -> str:
         """Why this was no whole answer; empty for one."""
         return self.problem or ("" if self._has_ended else "the stream ended before its answer did")
+
+
+def _knows_no_usage(answer: Answer) -> bool:
+    """Whether an endpoint refuses a request for what the gate has added to it."""
+    return answer.status in (400, 422) and b"stream_options" in answer.body
 
 
 async def _pieces(answer: Answer) -> AsyncIterator[bytes]:

@@ -13,13 +13,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from assay.core.exchange.mini_messages import turn_of
+from pydantic import ValidationError
+
+from assay.core.exchange.mini_messages import Turn, turn_of
 from assay.core.model_calls import EventReader, parsed
 from assay.errors import InputError
-from assay.model.trajectory import AgentSystem, FinalMetrics, Trajectory
+from assay.model.trajectory import AgentSystem, FinalMetrics, Step, Trajectory
 from assay.model.trial import TrialCost
 
-NOT_A_PROMPT = ("assistant", "tool", "function", None)
+NOT_A_PROMPT = ("assistant", "tool", "function")
 
 
 def trajectory_of(
@@ -74,16 +76,16 @@ def _joined(events: Iterable[Any]) -> dict[str, Any] | None:
             answer = event["response"]
             continue
         answer |= {key: event[key] for key in ("id", "model", "usage", "prompt_token_ids") if event.get(key)}
-        for choice in event.get("choices") or ():
-            delta = choice.get("delta") or {}
-            message["content"] += delta.get("content") or choice.get("text") or ""
-            reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-            if isinstance(reasoning, str):
+        for choice in _objects(event.get("choices")):
+            delta = _object(choice.get("delta"))
+            message["content"] += _text(delta.get("content")) or _text(choice.get("text"))
+            if reasoning := _text(delta.get("reasoning_content")) or _text(delta.get("reasoning")):
                 message["reasoning_content"] = message.get("reasoning_content", "") + reasoning
-            for piece in delta.get("tool_calls") or ():
+            for piece in _objects(delta.get("tool_calls")):
                 _add_call(calls, piece)
-            logprobs += (choice.get("logprobs") or {}).get("content") or []
-            token_ids += choice.get("token_ids") or []
+            logprobs += _objects(_object(choice.get("logprobs")).get("content"))
+            ids = choice.get("token_ids")
+            token_ids += ids if isinstance(ids, list) else []
     if answer.get("object") == "response" or not (answer or message["content"] or calls):
         return answer or None
     if calls:
@@ -93,14 +95,25 @@ def _joined(events: Iterable[Any]) -> dict[str, Any] | None:
 
 
 def _add_call(calls: dict[int, dict[str, Any]], piece: Mapping[str, Any]) -> None:
-    function = piece.get("function") or {}
-    call = calls.setdefault(
-        int(piece.get("index") or 0), {"type": "function", "function": {"name": "", "arguments": ""}}
-    )
+    function, index = _object(piece.get("function")), piece.get("index")
+    place = index if isinstance(index, int) else 0
+    call = calls.setdefault(place, {"type": "function", "function": {"name": "", "arguments": ""}})
     if piece.get("id"):
         call["id"] = piece["id"]
-    call["function"]["name"] += function.get("name") or ""
-    call["function"]["arguments"] += function.get("arguments") or ""
+    call["function"]["name"] += _text(function.get("name"))
+    call["function"]["arguments"] += _text(function.get("arguments"))
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _objects(value: object) -> list[dict[str, Any]]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _request(line: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -123,18 +136,28 @@ def _messages(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _prompts(request: Mapping[str, Any], seen: set[str]) -> Iterator[dict[str, Any]]:
     for message in _messages(request):
-        if message.get("role") in NOT_A_PROMPT:
+        role = message.get("role")
+        if not isinstance(role, str) or role in NOT_A_PROMPT:
             continue
         key = json.dumps([message["role"], message.get("content")], sort_keys=True)
         if key in seen:
             continue
         seen.add(key)
-        try:
-            turn = turn_of({"role": message["role"], "content": message.get("content")}, "messages[]", "a request")
-        except InputError:
+        turn = _turn({"role": role, "content": message.get("content")})
+        if turn is None:
             continue
         source = "user" if turn.source == "observation" else turn.source
         yield {"source": source, "message": turn.fields["message"]}
+
+
+def _turn(message: dict[str, Any]) -> Turn | None:
+    """A message read, or None: what an agent sends and an endpoint answers may be anything."""
+    try:
+        turn = turn_of(message, "messages[]", "a call")
+        Step.model_validate({"step_id": 1, "source": "agent", "message": turn.fields["message"]})
+    except (InputError, ValueError, TypeError, AttributeError, KeyError):
+        return None
+    return turn
 
 
 def _results(requests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -145,10 +168,9 @@ def _results(requests: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
             call_id = message.get("tool_call_id") or message.get("call_id")
             is_result = message.get("role") == "tool" or message.get("type") == "function_call_output"
             if is_result and isinstance(call_id, str) and call_id not in results:
-                try:
-                    results[call_id] = turn_of(message, "messages[]", "a request").fields["message"]
-                except InputError:
-                    continue
+                turn = _turn({"role": "tool", "content": message.get("content", message.get("output"))})
+                if turn is not None:
+                    results[call_id] = turn.fields["message"]
     return results
 
 
@@ -157,15 +179,11 @@ def _step(line: Mapping[str, Any], answer: dict[str, Any], results: Mapping[str,
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
     message = answer if answer.get("object") == "response" else choice.get("message") or {"content": choice.get("text")}
-    key, number = f"exchange {line.get('number')}", line.get("number")
-    try:
-        if message is answer:
-            fields = turn_of(answer, key, key).fields
-        else:
-            of_api = {name: answer.get(name) for name in ("usage", "model")}
-            fields = turn_of({**message, "role": "assistant", "extra": {"response": of_api}}, key, key).fields
-    except (InputError, AttributeError, TypeError):
-        fields = {"message": ""}
+    if message is not answer:
+        of_api = {name: answer.get(name) for name in ("usage", "model")}
+        message = {**_object(message), "role": "assistant", "extra": {"response": of_api}}
+    turn, number = _turn(message), line.get("number")
+    fields = turn.fields if turn else {"message": ""}
     step: dict[str, Any] = {"source": "agent", "llm_call_count": 1, **fields}
     step["extra"] = {**step.get("extra", {}), "exchange": number}
     time = line.get("started_at")
@@ -180,7 +198,12 @@ def _step(line: Mapping[str, Any], answer: dict[str, Any], results: Mapping[str,
         for call in step.get("tool_calls", ())
         if call["tool_call_id"] in results
     ]
-    return step | ({"observation": {"results": found}} if found else {})
+    step |= {"observation": {"results": found}} if found else {}
+    try:
+        Step.model_validate({"step_id": 1, **step})
+    except ValidationError:
+        return {"source": "agent", "llm_call_count": 1, "message": "", "extra": {"exchange": number}}
+    return step
 
 
 def _told_tokens(answer: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str, Any]:
