@@ -1,7 +1,8 @@
 """What assay adds to a trial, and two hundred trials in flight. Needs the package index for the first.
 
 The first is one trial of an agent that works in its sandbox (a line of shell) from claim to record, beside the same
-tests run by bare pytest, of the same hour: what is left is assay's own: the sandbox, the patch, the judge, the store.
+tests run by bare pytest, of the same hour. A verdict runs the tests twice, side by side, and so does the comparison:
+what is left is assay's own: the sandboxes, the agent's start, the patch, the judge, the store.
 
 The second lets 200 agents wait for their model at the same time, through their gates, until the last of them has asked;
 then all are answered, judged and kept. Memory is that of the whole tree of processes, sandboxes and agents included.
@@ -34,16 +35,19 @@ from assay.stages.trial_craft import Trying
 from assay.stages.trials import TrialRunner, TrialSettings
 from assay.testing.puzzle import puzzle
 from bench.project import mined
-from bench.timing import Row
+from bench.timing import Row, children_seconds
 from bench.verdict_cost import COUNT, MORE, TEST, bare
 
 TIMES = 7
+RUNS = 2
+"""Of the tests in a verdict."""
 IN_FLIGHT = 200
 MIB = 1024 * 1024
 ASK = """\
 exec 3<>/dev/tcp/127.0.0.1/4141
 body='{"model": "stub", "messages": [{"role": "user", "content": "go"}]}'
-printf 'POST /v1/chat/completions HTTP/1.1\\r\\nHost: x\\r\\nAuthorization: Bearer %s\\r\\nConnection: close\\r\\n' {token} >&3
+printf 'POST /v1/chat/completions HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n' >&3
+printf 'Authorization: Bearer %s\\r\\n' {token} >&3
 printf 'Content-Type: application/json\\r\\nContent-Length: %d\\r\\n\\r\\n%s' ${#body} "$body" >&3
 grep -q '"done"' <&3 && sed -i 's/int(sys.argv\\[1\\])/int(sys.argv[1]) * 2/' double.py
 """
@@ -61,29 +65,37 @@ def run(folder: Path) -> list[Row]:
         for value in ("old", "new")
     )  # fmt: skip
     project, task = mined(folder / "trial", "busy", base, gold)
-    trial, plain = anyio.run(_one_by_one, project, task, folder / "trial" / "busy")
-    rows: list[Row] = [
-        {"name": "trial over bare pytest, wall", "value": trial / plain, "unit": "times", "aim": "-"},
-        {"name": "trial without its tests, wall", "value": trial - plain, "unit": "s", "aim": "< 0.5"},
+    trial, plain, trial_cpu, plain_cpu = anyio.run(_one_by_one, project, task, folder / "trial" / "busy")
+    return [
+        _row("trial over its tests, wall", trial / plain, "times", "-"),
+        _row("trial without its tests, wall", trial - plain, "s", "< 0.5"),
+        _row("trial over its tests, CPU", trial_cpu / plain_cpu, "times", "-"),
+        _row("trial without its tests, CPU", trial_cpu - plain_cpu, "s", "< 0.5"),
+        *anyio.run(_many, folder / "many"),
     ]
-    return rows + anyio.run(_many, folder / "many")
 
 
-async def _one_by_one(project: Path, task: Path, repository: Path) -> tuple[float, float]:
-    """Median wall of a trial, and of the same tests run by bare pytest."""
+async def _one_by_one(project: Path, task: Path, repository: Path) -> tuple[float, float, float, float]:
+    """Medians: wall of a trial and of its tests run by bare pytest, CPU of the two."""
     agent = CommandAgent(AgentSettings(command="sed -i s/old/new/ busy.py"))
+    found: list[tuple[float, float, float, float]] = []
     async with app.workbench(project, task.parent) as tools:
         runner = _runner(agent, None, tools, 1, [])
         await runner.run([Wish(task, 1)])  # the task is prepared, as it is for all trials but one
-        trials, plain = [], []
         for number in range(TIMES):
-            plain.append((await anyio.to_thread.run_sync(bare, repository))[0])
-            before = time.perf_counter()
+            before, cpu = time.perf_counter(), children_seconds()
+            async with anyio.create_task_group() as group:
+                for _ in range(RUNS):
+                    group.start_soon(anyio.to_thread.run_sync, bare, repository)
+            plain, plain_cpu = time.perf_counter() - before, children_seconds() - cpu
+            before, cpu = time.perf_counter(), time.process_time() + children_seconds()
             [end] = await runner.run([Wish(task, number + 2)])
-            trials.append(time.perf_counter() - before)
+            ours, ours_cpu = time.perf_counter() - before, time.process_time() + children_seconds() - cpu
+            found.append((ours, plain, ours_cpu, plain_cpu))
             if not end.resolved:
                 raise RuntimeError(f"the agent's change was not accepted: {end}")
-    return statistics.median(trials), statistics.median(plain)
+    trial, plain, trial_cpu, plain_cpu = (statistics.median(column) for column in zip(*found, strict=True))
+    return trial, plain, trial_cpu, plain_cpu
 
 
 def _runner(

@@ -68,7 +68,16 @@ from assay.stages.trial_craft import Trying
 from assay.stages.trial_records import entrant_of, found_trial, trial_of
 from assay.stages.trials import TrialRunner, TrialSettings
 from assay.stages.verify import replay, verify_candidate, verify_task
-from assay.wiring import ENGINES, Sources, entering, interpreters, load_settings, sandbox_named, toolbox
+from assay.wiring import (
+    ENGINES,
+    Sources,
+    allow_open_files,
+    entering,
+    interpreters,
+    load_settings,
+    sandbox_named,
+    toolbox,
+)
 
 DATABASE = "assay.db"
 if TYPE_CHECKING:
@@ -243,6 +252,7 @@ async def trial_runner(
     options: RunOptions, project_dir: Path | None, on_event: OnEvent
 ) -> AsyncIterator[tuple[TrialRunner, Toolbox]]:
     """What makes trials as these options have it, and what it works with."""
+    allow_open_files()
     settings = read_settings(project_dir) if project_dir else ProjectSettings()
     state = project_dir / STATE if project_dir else load_settings().cache
     entered = await anyio.to_thread.run_sync(entering, options.choice, settings, state)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -116,6 +117,14 @@ def sandbox_named(registry: Registry, name: str, state: Path, settings: Settings
         more["variables"] = settings.engine_environment
     sandbox: Sandbox = make(state / "sandboxes", **more)
     return sandbox
+
+
+def allow_open_files() -> None:
+    """As many open files as this process may have: a trial in flight takes about ten (pipes, sockets of its gate), and
+    shells commonly start programs with 1024. Sandboxes set their own limit.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @asynccontextmanager

@@ -21,7 +21,6 @@ from assay.model.trajectory import AgentSystem, Observation, ObservationResult, 
 from assay.model.trial_run import TrialCount, TrialsRun
 from assay.testing.puzzle import GOLD
 from assay.testing.runs import Runs
-from assay.testing.store import MemoryStore
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = ("README.md", "docs/trials.md")
@@ -31,7 +30,6 @@ class Runner(Runs):
     """Knows a task by its name; see `assay.testing.runs`."""
 
     def __init__(self) -> None:
-        self.store = MemoryStore()
         self.asked: list[RunOptions] = []
 
     async def run(self, options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> TrialsRun:

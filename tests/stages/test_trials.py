@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import anyio
 import pytest
 
+from assay import app
+from assay.adapters.exchange.trials import read_trials
 from assay.core.trial_keys import entrant_digest, seed_of
 from assay.errors import (
     DiskFullError,
@@ -18,12 +21,15 @@ from assay.errors import (
     TaskDefinitionError,
     VerifierError,
 )
-from assay.model.agent import Entrant, TrialLimits
+from assay.model.agent import AgentChoice, Entrant, TrialLimits
 from assay.model.calibration import Tally
 from assay.model.event import Event, Note
+from assay.model.options import RunOptions
+from assay.model.summary import TrialView
 from assay.model.trial_run import TrialCount, TrialEnd, Wish
 from assay.stages.trial_records import entrant_of, trial_of
 from assay.stages.trials import TrialRunner, TrialSettings
+from assay.testing.puzzle import GOLD, WRONG, puzzle
 from assay.testing.store import MemoryStore
 from assay.testing.trials import ScriptedCraft, bare_toolbox
 
@@ -258,3 +264,33 @@ async def test_trials_in_flight_are_bounded_and_prepared_tasks_are_let_go() -> N
     await run(craft, MemoryStore(), wishes(*names, k=5), concurrent=7)
     assert craft.most_in_flight <= 7
     assert craft.prepared == dict.fromkeys(names, 1)
+
+
+@pytest.mark.sandbox
+async def test_real_trials_end_as_verdicts_and_are_exported(tmp_path: Path) -> None:
+    app.init_project(tmp_path)
+    names = ("one", "two", "broken")
+    paths = tuple(puzzle(tmp_path / "tasks" / name) for name in names)
+    (paths[2] / "solution" / "gold.patch").write_text(WRONG)
+    predictions = tmp_path / "preds.jsonl"
+    lines = [("one", GOLD), ("one", WRONG), ("two", GOLD), ("broken", GOLD)]
+    predictions.write_text(
+        "\n".join(
+            json.dumps({"instance_id": name, "model_name_or_path": "m", "model_patch": patch}) for name, patch in lines
+        )
+    )
+    choice = AgentChoice("patch", predictions=predictions)
+    out = tmp_path / "trials.jsonl"
+    options = RunOptions(paths, choice, attempts=2, concurrent=3, jobs=2, out=out)
+    ends = (await app.run(options, tmp_path, lambda event: None)).ends
+    # There is one prediction for `two`; the other attempt is nobody's score.
+    assert told(ends) == ["True", "False", "True", "InputError", "VerifierError", "VerifierError"]
+    written = [one.trial for one in read_trials(out) if one.trial is not None]
+    assert [(one.task, one.attempt, one.resolved) for one in written] == [
+        ("one", 1, True), ("one", 2, False), ("two", 1, True)
+    ]  # fmt: skip
+    view = app.show(tmp_path, "one#2")
+    assert isinstance(view, TrialView)
+    assert (view.trial.patch, view.trial.reason) == (WRONG.encode(), "tests-failed")
+    again = (await app.run(options, tmp_path, lambda event: None)).ends
+    assert [end.recalled for end in again] == [True, True, True, False, False, False]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
 
 from assay.errors import AssayError, InputError, ProviderError
@@ -19,8 +20,12 @@ from assay.testing.trials import ScriptedCraft, bare_toolbox
 class Runs:
     """The use case `run` of an `App`; what it has made, `trial` shows."""
 
-    store = MemoryStore()
     usd: float | None = 0.25
+
+    @cached_property
+    def store(self) -> MemoryStore:
+        """Where its trials are kept."""
+        return MemoryStore()
 
     async def run(self, options: RunOptions, project_dir: Path | None, on_event: OnEvent) -> TrialsRun:
         """Raises InputError for the agent `none`."""

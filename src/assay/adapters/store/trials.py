@@ -13,6 +13,8 @@ from assay.model.trial_record import TrialRecord, TrialTally
 
 FEW = 500
 """Values that a query is given one by one; databases take a bounded number of them."""
+AFTER_HEX = "g"
+"""No id has it, and it sorts after all that ids have: a prefix is a range, which an index answers and LIKE does not."""
 COLUMNS = [column for column in trials.c if column.name != "sequence"]
 
 
@@ -38,7 +40,7 @@ def find(
     if entrant_digest is not None:
         query = query.where(trials.c.entrant_digest == entrant_digest)
     if id_prefix:
-        query = query.where(trials.c.id.startswith(id_prefix, autoescape=True))
+        query = query.where(trials.c.id >= id_prefix, trials.c.id < id_prefix + AFTER_HEX)
     if task_digests is not None and len(task_digests) <= FEW:
         query = query.where(trials.c.task_digest.in_(task_digests))
         task_digests = None

@@ -3,44 +3,66 @@ sandbox shows: this listens on loopback, where programs can find it, and hands o
 
 Any Python from 3.6, standard library only. What to do comes by standard input, as JSON: `argv`, `variables`, `files`
 (path: text), `socket` and `port` (or no socket), `output_bytes`. Of the output the beginning and the end are kept.
+
+Threads and not asyncio, whose import alone would double what each of hundreds of agents holds in memory.
 """
 
-import asyncio
 import collections
+import contextlib
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 
 PIECE = 65536
+LATE_SECONDS = 0.2
 
 
-async def splice(reader, writer):
+def splice(source, sink):
     try:
         while True:
-            piece = await reader.read(PIECE)
+            piece = source.recv(PIECE)
             if not piece:
                 break
-            writer.write(piece)
-            await writer.drain()
-        if writer.can_write_eof():
-            writer.write_eof()
-    except (OSError, asyncio.CancelledError):
-        writer.close()
+            sink.sendall(piece)
+    except OSError:
+        pass
+    for end, way in ((sink, socket.SHUT_WR), (source, socket.SHUT_RD)):
+        with contextlib.suppress(OSError):
+            end.shutdown(way)
 
 
-def forwarding(path):
-    async def forward(reader, writer):
+def forward(here, path):
+    with here, socket.socket(socket.AF_UNIX) as there:
         try:
-            there, back = await asyncio.open_unix_connection(path)
+            there.connect(path)
         except OSError:
-            writer.close()
             return
-        await asyncio.wait([asyncio.ensure_future(splice(reader, back)), asyncio.ensure_future(splice(there, writer))])
-        back.close()
-        writer.close()
+        back = begin(splice, there, here)
+        splice(here, there)
+        back.join()
 
-    return forward
+
+def listen(port, path):
+    listening = socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(("127.0.0.1", port))
+    listening.listen(128)
+
+    def accept():
+        while True:
+            begin(forward, listening.accept()[0], path)
+
+    begin(accept)
+
+
+def begin(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.daemon = True
+    thread.start()
+    return thread
 
 
 class Output:
@@ -52,8 +74,13 @@ class Output:
         self.tail = collections.deque()
         self.held = 0
         self.dropped = 0
+        self.lock = threading.Lock()
 
     def take(self, piece):
+        with self.lock:
+            self._take(piece)
+
+    def _take(self, piece):
         head, piece = piece[: self.left], piece[self.left :]
         self.left -= len(head)
         if head:
@@ -67,19 +94,20 @@ class Output:
             self.dropped += len(self.tail.popleft())
 
     def end(self):
+        self.lock.acquire()  # for good: what comes now comes too late
         if self.dropped:
             os.write(1, ("\n[%d bytes left out]\n" % self.dropped).encode())
         for piece in self.tail:
             os.write(1, piece)
 
 
-async def main():
+def main():
     told = json.loads(sys.stdin.buffer.read().decode("utf-8", "surrogatepass"))
     for path, text in told["files"].items():
         with open(path, "wb") as stream:
             stream.write(text.encode("utf-8", "surrogatepass"))
     if told["socket"]:
-        await asyncio.start_server(forwarding(told["socket"]), "127.0.0.1", told["port"])
+        listen(told["port"], told["socket"])
     channel = os.environ.pop("ASSAY_CHANNEL_FD", "")
     if channel:
         os.write(int(channel), b"began")
@@ -89,28 +117,22 @@ async def main():
     read, write = os.pipe()
     child = subprocess.Popen(told["argv"], stdin=subprocess.DEVNULL, stdout=write, stderr=write, env=variables)
     os.close(write)
-    output, state = Output(told["output_bytes"]), {"open": True}
+    output = Output(told["output_bytes"])
 
     def take():
-        piece = os.read(read, PIECE)
-        output.take(piece)
-        if not piece:
-            loop.remove_reader(read)
-            state["open"] = False
+        while True:
+            piece = os.read(read, PIECE)
+            if not piece:
+                return
+            output.take(piece)
 
-    loop = asyncio.get_event_loop()
-    loop.add_reader(read, take)
-    while child.poll() is None:
-        await asyncio.sleep(0.02)
-    for _ in range(20):  # children of the agent may hold the pipe for longer than it lives
-        if state["open"]:
-            await asyncio.sleep(0.01)
+    taking = begin(take)
+    status = child.wait()
+    taking.join(LATE_SECONDS)  # children of the agent may hold the pipe for longer than it lives
     output.end()
     sys.stdout.flush()
-    os._exit(child.returncode if child.returncode >= 0 else 128 - child.returncode)
+    os._exit(status if status >= 0 else 128 - status)
 
 
 if __name__ == "__main__":
-    events = asyncio.new_event_loop()
-    asyncio.set_event_loop(events)
-    events.run_until_complete(main())
+    main()
