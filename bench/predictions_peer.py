@@ -42,6 +42,11 @@ from assay.model.environment import ENV_ROOT, REPO_ROOT
 from assay.stages.judging import Prepared, prepare
 from bench.metering import Cost, metered, spread
 
+NOT_COPIED = shutil.ignore_patterns("*.a", "test")
+"""Of an interpreter: what no test of a project uses, and half of its bytes."""
+
+LABEL = "assay.bench"
+
 Found = dict[tuple[str, str], bool | None]
 """Whether a model's prediction on an instance resolves it; None without a verdict."""
 
@@ -81,10 +86,12 @@ def main() -> None:
     parser.add_argument("--models", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--folder", type=Path, help="where tasks and environments are kept for the next time")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="assay-bench-") as folder:
-        place = Place(Path(folder), given.harness.absolute(), given.group, given.workers)
-        app.init_project(place.project)
+        place = Place((given.folder or Path(folder)).absolute(), given.harness.absolute(), given.group, given.workers)
+        if not (place.project / "assay.toml").exists():
+            app.init_project(place.project)
         rows = str(given.rows.absolute())
         assay(place, "import", "swe-bench", rows, "--repositories", str(given.repositories.absolute()))
         tasks = sorted((place.project / "tasks").iterdir())
@@ -164,7 +171,11 @@ def _patch(files: Mapping[str, tuple[str, str]]) -> str:
 
 def _build(context: Path, prepared: Prepared, git_dir: Path, base: str) -> None:
     """The image of a row: what a sandbox of assay's shows of its environment, in the same places."""
-    environment = prepared.stand.environment
+    environment, name = prepared.stand.environment, image(prepared.task.slug)
+    made_of = f"{environment.digest} {base}"
+    asked = ("docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
+    if subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() == made_of:
+        return
     shutil.rmtree(context, ignore_errors=True)
     context.mkdir()
     testbed = context / "testbed"
@@ -175,7 +186,7 @@ def _build(context: Path, prepared: Prepared, git_dir: Path, base: str) -> None:
             shutil.copytree(layer, target, symlinks=True, dirs_exist_ok=True)
     lines = [f"FROM {base}"]
     for number, mount in enumerate(environment.host_mounts):
-        shutil.copytree(mount, context / f"mount-{number}", symlinks=True)
+        shutil.copytree(mount, context / f"mount-{number}", symlinks=True, ignore=NOT_COPIED)
         for place in environment.hidden:
             if Path(place).is_relative_to(mount):
                 shutil.rmtree(context / f"mount-{number}" / Path(place).relative_to(mount))
@@ -183,7 +194,7 @@ def _build(context: Path, prepared: Prepared, git_dir: Path, base: str) -> None:
     lines += [f"COPY env {ENV_ROOT}", "COPY testbed /testbed", f"RUN ln -s /testbed {REPO_ROOT}", "WORKDIR /testbed"]
     lines += [f"ENV {name}={json.dumps(value)}" for name, value in environment.variables]
     (context / "Dockerfile").write_text("\n".join(lines) + "\n")
-    _run("docker", "build", "-q", "--network", "none", "-t", image(prepared.task.slug), str(context))
+    _run("docker", "build", "-q", "--network", "none", "--label", f"{LABEL}={made_of}", "-t", name, str(context))
 
 
 def _run(*argv: str) -> None:
