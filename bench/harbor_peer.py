@@ -122,7 +122,6 @@ def _compare(name: str, place: Place, rounds: int, tasks: tuple[Path, Path], opt
             str(jobs),
             "-q",
             "-y",
-            "--no-delete",
         ]
         done = metered(argv, place.folder, QUIET, place.group)
         phases = _phases(jobs)

@@ -172,27 +172,57 @@ def _patch(files: Mapping[str, tuple[str, str]]) -> str:
 def _build(context: Path, prepared: Prepared, git_dir: Path, base: str) -> None:
     """The image of a row: what a sandbox of assay's shows of its environment, in the same places."""
     environment, name = prepared.stand.environment, image(prepared.task.slug)
+    for mount in environment.host_mounts:
+        hidden = [Path(place).relative_to(mount) for place in environment.hidden if Path(place).is_relative_to(mount)]
+        base = _with_interpreter(context, mount, hidden, base)
     made_of = f"{environment.digest} {base}"
-    asked = ("docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
-    if subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip() == made_of:
+    if _made_of(name) == made_of:
         return
-    shutil.rmtree(context, ignore_errors=True)
-    context.mkdir()
+    _clean(context)
     testbed = context / "testbed"
-    _run("git", "clone", "-q", "--no-hardlinks", str(git_dir), str(testbed))
+    _run("git", "clone", "-q", str(git_dir), str(testbed))
     _run("git", "-C", str(testbed), "checkout", "-q", prepared.task.assay.source.base_revision)
     for layers, target in ((environment.repo_layers, testbed), (environment.env_layers, context / "env")):
         for layer in reversed(layers):
-            shutil.copytree(layer, target, symlinks=True, dirs_exist_ok=True)
-    lines = [f"FROM {base}"]
-    for number, mount in enumerate(environment.host_mounts):
-        shutil.copytree(mount, context / f"mount-{number}", symlinks=True, ignore=NOT_COPIED)
-        for place in environment.hidden:
-            if Path(place).is_relative_to(mount):
-                shutil.rmtree(context / f"mount-{number}" / Path(place).relative_to(mount))
-        lines.append(f"COPY mount-{number} {mount}")
-    lines += [f"COPY env {ENV_ROOT}", "COPY testbed /testbed", f"RUN ln -s /testbed {REPO_ROOT}", "WORKDIR /testbed"]
-    lines += [f"ENV {name}={json.dumps(value)}" for name, value in environment.variables]
+            shutil.copytree(layer, target, symlinks=True, dirs_exist_ok=True, copy_function=_put)
+    lines = [f"FROM {base}", f"COPY env {ENV_ROOT}", "COPY testbed /testbed", f"RUN ln -s /testbed {REPO_ROOT}"]
+    lines += ["WORKDIR /testbed", *(f"ENV {name}={json.dumps(value)}" for name, value in environment.variables)]
+    _image(context, lines, name, made_of)
+
+
+def _with_interpreter(context: Path, mount: Path, hidden: Sequence[Path], base: str) -> str:
+    """The name of an image with the interpreter where the host has it, made when it is not there."""
+    name = f"assay-bench-interpreter:{mount.name}"
+    if _made_of(name) != base:
+        _clean(context)
+        shutil.copytree(mount, context / "mount", symlinks=True, ignore=NOT_COPIED, copy_function=_put)
+        for place in hidden:
+            shutil.rmtree(context / "mount" / place)
+        _image(context, [f"FROM {base}", f"COPY mount {mount}"], name, base)
+    return name
+
+
+def _clean(context: Path) -> None:
+    shutil.rmtree(context, ignore_errors=True)
+    context.mkdir()
+
+
+def _put(source: str, target: str) -> None:
+    """The same file at another place; what is there already (of a lower layer) gives way. Contexts are only read."""
+    Path(target).unlink(missing_ok=True)
+    try:
+        Path(target).hardlink_to(source)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _made_of(name: str) -> str:
+    """The label of an image that is there; else an empty text."""
+    asked = ("docker", "image", "inspect", "--format", f'{{{{index .Config.Labels "{LABEL}"}}}}', name)
+    return subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _image(context: Path, lines: Sequence[str], name: str, made_of: str) -> None:
     (context / "Dockerfile").write_text("\n".join(lines) + "\n")
     _run("docker", "build", "-q", "--network", "none", "--label", f"{LABEL}={made_of}", "-t", name, str(context))
 
