@@ -11,8 +11,8 @@ harness looks for: both run the same interpreter and packages. The harness gets 
 install the repository again. Making environments and images is in neither's time.
 
 Predictions are the reference change as `gold`, a change that only adds a comment, and the reference change without one
-of its added lines, spread over them. The harness takes one model a run, so that it starts once a model; what its start
-costs is printed beside. What a change with an empty patch costs is nobody's. Not part of `make bench`: it needs docker,
+of its added lines, spread over them. The harness takes one model a run, so that it starts once a model; what a
+start costs is printed beside. Not part of `make bench`: it needs docker,
 swebench 5.0.2 and a control group (bench/metering.py).
 """
 
@@ -245,6 +245,8 @@ def _row(exported: Path, prepared: Prepared) -> dict[str, Any]:
 
 
 def _compare(place: Place, models: int, rounds: int) -> None:
+    start = metered((str(place.harness), "-c", "import swebench.harness.run_evaluation"), place.folder, {}, place.group)
+    print(f"a start of swebench: {start.wall:.1f} s wall, {start.cpu:.1f} s CPU; {models} of them a round")
     ratios: list[tuple[float, float]] = []
     for number in range(rounds):
         ours, cost = _ours(place, number)
