@@ -14,8 +14,6 @@ import anyio
 
 from assay.adapters.clock import SystemClock
 from assay.adapters.exchange.predictions import names_of, read_predictions
-from assay.adapters.exchange.training import TRAJECTORIES, TRIAL_FORMATS, export_trials, import_trajectories
-from assay.adapters.exchange.trials import write_trials
 from assay.adapters.exclusions import read_rows
 from assay.adapters.format.harbor import HarborFormat
 from assay.adapters.registry import Registry
@@ -56,8 +54,6 @@ from assay.ports.sandbox import Finding
 from assay.ports.source import Query
 from assay.ports.store import Store
 from assay.stages import importing
-from assay.stages.attack import attack_task, chosen
-from assay.stages.audit.audit import AuditWish, audit_task
 from assay.stages.exporting import export_tasks
 from assay.stages.mine import MineSettings
 from assay.stages.mine import mine as mine_stage
@@ -187,6 +183,8 @@ async def grade(options: GradeOptions, project_dir: Path | None, on_event: OnEve
 
 async def attack(options: AttackOptions, project_dir: Path | None, on_event: OnEvent) -> AttackRun:
     """See `assay.cli.interface.App`."""
+    from assay.stages.attack import attack_task, chosen
+
     state = project_dir / STATE if project_dir else load_settings().cache
     folder, unsafe = options.task.parent, options.i_know_it_is_unsafe
     chosen(options.only)  # a wrong name shows before anything is opened
@@ -196,6 +194,9 @@ async def attack(options: AttackOptions, project_dir: Path | None, on_event: OnE
 
 async def audit(options: AuditOptions, project_dir: Path | None, on_event: OnEvent) -> AuditRun:
     """See `assay.cli.interface.App`."""
+    from assay.stages.attack import chosen
+    from assay.stages.audit.audit import AuditWish, audit_task
+
     state = project_dir / STATE if project_dir else load_settings().cache
     folder, unsafe = options.task.parent, options.i_know_it_is_unsafe
     chosen(options.attacks)  # a wrong name shows before anything is opened
@@ -219,6 +220,8 @@ async def run(options: RunOptions, project_dir: Path | None, on_event: OnEvent) 
     async with trial_runner(options, project_dir, on_event) as (runner, tools):
         ends = await runner.run([Wish(path, n) for path in options.tasks for n in range(1, options.attempts + 1)])
         if options.out is not None:
+            from assay.adapters.exchange.trials import write_trials
+
             kept = [end.record for end in ends if end.record is not None]
             await anyio.to_thread.run_sync(write_trials, options.out, (trial_of(one, tools.store) for one in kept))
     return TrialsRun(
@@ -266,6 +269,8 @@ async def trial_runner(
 
 async def import_tasks(options: ImportOptions, project_dir: Path, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
+    from assay.adapters.exchange.training import TRAJECTORIES, import_trajectories
+
     settings, registry = read_settings(project_dir), Registry()
     if options.format == TRAJECTORIES:
         return await anyio.to_thread.run_sync(import_trajectories, options, project_dir / TRIALS, on_event)
@@ -289,6 +294,8 @@ def _importer(registry: Registry, name: str, state: Path, settings: ProjectSetti
 
 async def export(options: ExportOptions, project_dir: Path | None, on_event: OnEvent) -> list[Converted]:
     """See `assay.cli.interface.App`."""
+    from assay.adapters.exchange.training import TRIAL_FORMATS, export_trials
+
     registry = Registry()
     if options.format in TRIAL_FORMATS:
         folder = project_dir / read_settings(project_dir).tasks if project_dir else None

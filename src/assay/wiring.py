@@ -20,7 +20,6 @@ from assay.adapters.exchange.predictions import read_predictions
 from assay.adapters.format.harbor import HarborFormat
 from assay.adapters.patch.git import GitPatchWriter
 from assay.adapters.registry import Registry
-from assay.adapters.source.downloads import Connection
 from assay.adapters.store.database import open_store
 from assay.adapters.store.layers import LayerStore
 from assay.errors import InputError, PrerequisiteError
@@ -203,6 +202,8 @@ class Sources:
             make = self._registry.load("source", kind)
             settings, cache = self._settings, self._cache / kind
             if kind == "pypi":
+                from assay.adapters.source.downloads import Connection
+
                 connection = Connection(ca_file=settings.certificates, proxy=settings.proxy)
                 self._made[kind] = make(cache, index_url=settings.index_url, connection=connection)
             elif kind == "git":

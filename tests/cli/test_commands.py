@@ -205,6 +205,15 @@ def test_every_command_explains_itself_with_an_example(name: str, capsys: pytest
     assert "xample" in text
 
 
+def test_a_verdict_does_not_wait_for_what_other_commands_import() -> None:
+    code = "import sys, assay.app; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
+    )
+    others = {"httpx", "numpy", "assay.stages.attack", "assay.stages.audit.audit", "assay.adapters.exchange.training"}
+    assert not loaded & others
+
+
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys; from assay.cli import main; main(['--help']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

@@ -46,6 +46,8 @@ class Grade:
     """What shows that the candidate has tampered with the judge."""
     twins: TwinTally | None = None
     """None when the runs had none."""
+    doubtful: tuple[str, ...] = ()
+    """Tests of the lists with a twin that neither failed nor passed."""
 
     @property
     def passed_count(self) -> int:
@@ -93,6 +95,7 @@ def grade_rounds(task: AssayMetadata, pool: Pool, rounds: Sequence[Round], repor
         problems=_texts(problems, findings if reason == UNCLEAR else Findings()),
         tamper=tamper,
         twins=_tally(task, pool, rounds, findings) if pool.woven else None,
+        doubtful=tuple(test_id for test_id in counted if test_id in findings.doubtful),
     )
 
 
@@ -107,17 +110,20 @@ def is_hopeless(judgement: Grade) -> bool:
 
 
 def second_hearing(pool: Pool, judgement: Grade, reports: Sequence[TestReport]) -> tuple[str, ...]:
-    """Tests that deserve to be run again alone: a few that fail, where some of what the change is about passes and
-    nothing else is wrong. They may have minded the failing twins beside them.
+    """Tests that deserve to be run again alone: a few that fail, or whose twins do neither, where some of what the
+    change is about passes and nothing else is wrong. They may have minded the failing twins beside them, or what another
+    test has left (a file that is closed while a twin runs). Alone they have as many coins as a first hearing asks for,
+    so that whoever shuns a coin there gains nothing.
     """
-    failed = [r for r in judgement.results if r.status is not Status.PASSED]
+    if judgement.twins is None or not all(report.complete for report in reports):
+        return ()
+    failed = [r.id for r in judgement.results if r.status is not Status.PASSED]
+    heard = {"tests-failed": failed, UNCLEAR: list(judgement.doubtful)}.get(judgement.reason, [])
     few = max(FEW, round(FEW_SHARE * len(judgement.results)))
-    if judgement.reason != "tests-failed" or judgement.twins is None or not all(report.complete for report in reports):
-        return ()
     solved = any(r.expected == "fail_to_pass" and r.status is Status.PASSED for r in judgement.results)
-    if not solved or len(failed) > few or any(r.id in pool.plain for r in failed):
+    if not solved or len(heard) > few or any(test_id in pool.plain for test_id in heard):
         return ()
-    return tuple(r.id for r in failed)
+    return tuple(heard)
 
 
 def _reasons(

@@ -156,6 +156,20 @@ def test_the_tree_keeps_the_rules_of_its_check() -> None:
     assert b"<<'ASSAY_TESTS_'\n" in files["eval.sh"]
 
 
+def test_the_tree_names_tests_as_the_parser_of_its_harness_reads_them() -> None:
+    raw = {
+        "repo": "acme/slug", "instance_id": "i", "base_commit": "a" * 40, "patch": "diff --git a/x b/x\n",
+        "test_patch": "diff --git a/test_x.py b/test_x.py\n", "problem_statement": "It breaks.",
+        "FAIL_TO_PASS": ["test_x.py::new[a b]"],
+        "PASS_TO_PASS": ["test_x.py::new[a c]", "test_x.py::old[d e]", "test_x.py::old[d f]"],
+    }  # fmt: skip
+    task, _ = made(raw)
+    files, losses = tree_for(task, b"")
+    lists = json.loads(files["tests.json"])
+    assert lists == {"FAIL_TO_PASS": ["test_x.py::new[a"], "PASS_TO_PASS": ["test_x.py::old[d"]}
+    assert [loss.field for loss in losses if loss.field == "tests.json"] == ["tests.json"]
+
+
 def test_names() -> None:
     assert slug_of("pallets__flask-5014") == "pallets__flask-5014"
     assert slug_of("a/b c..d") == "a-b-c.d"

@@ -144,7 +144,7 @@ def tree_for(task: Task, test_patch: bytes) -> tuple[dict[str, bytes], tuple[Los
         "eval_type": "pass_and_fail",
         "datasets": [DATASET],
     }
-    lists = {"FAIL_TO_PASS": list(assay.fail_to_pass), "PASS_TO_PASS": list(assay.pass_to_pass)}
+    lists = _as_logged(task)
     files = {
         "task.yaml": _yaml(facts),
         "tests.json": json.dumps(lists, indent=2) + "\n",
@@ -157,6 +157,9 @@ def tree_for(task: Task, test_patch: bytes) -> tuple[dict[str, bytes], tuple[Los
     if row.get("hints_text"):
         files["hints.md"] = str(row["hints_text"])
     lost = list(losses)
+    asked = len(assay.fail_to_pass) + len(assay.pass_to_pass)
+    if sum(len(ids) for ids in lists.values()) < asked:
+        lost.append(_loss(task, "tests.json", "its harness cuts ids off at a blank: some tests are one there"))
     if assay.environment.install == "inferred":
         lost.append(_loss(task, "Dockerfile", "the task's environment is not known before its first `assay verify`"))
     if row_of(task) is not None:
@@ -173,6 +176,17 @@ def tree_for(task: Task, test_patch: bytes) -> tuple[dict[str, bytes], tuple[Los
         others = [key for key in row if key not in kept and key.upper() not in lists and row[key]]
         lost += [_loss(task, key, "the tree has no place for it") for key in others]
     return {path: text.encode("utf-8", "surrogatepass") for path, text in files.items()}, tuple(lost)
+
+
+def _as_logged(task: Task) -> dict[str, list[str]]:
+    """Both lists as `parse_log_pytest` finds ids in a log: cut off at their first blank. A name that both would have
+    stands where it must begin to pass.
+    """
+    fail, keep = (
+        dict.fromkeys(test_id.split()[0] for test_id in ids if test_id.strip())
+        for ids in (task.assay.fail_to_pass, task.assay.pass_to_pass)
+    )
+    return {"FAIL_TO_PASS": list(fail), "PASS_TO_PASS": [name for name in keep if name not in fail]}
 
 
 def root_file() -> bytes:

@@ -137,6 +137,8 @@ class Findings:
     """Twins that passed although the test itself passed as well: both cannot be true."""
     unclear: list[str] = field(default_factory=list)
     """Twins that neither passed nor failed."""
+    doubtful: set[str] = field(default_factory=set)
+    """The tests that those are twins of."""
     strangers: list[str] = field(default_factory=list)
     """Ids that no honest run reports."""
     sealed: set[str] = field(default_factory=set)
@@ -229,8 +231,9 @@ class _Reader:
                 self._found.caught += 1
             elif status in (Status.PASSED, Status.XPASSED):
                 self._green.append((woven, test_id))
-            else:
+            elif chosen.again or not self.heard_again & set(woven.ids):
                 self._found.unclear.append(test_id)
+                self._found.doubtful |= set(woven.ids)
 
     def conclude(self) -> Findings:
         """A green twin accuses only when the test itself was green too; else the value was simply another one."""
