@@ -125,3 +125,16 @@ async def test_what_was_uploaded_anew_years_later_is_taken_all_the_same(tmp_path
     assert [rung.error for rung in built.rungs] == [""]
     assert any(line.startswith("atomicwrites==") for line in built.environment.recipe.lock)
     await owner.rebuild(built.environment.recipe, asking, layer, name="tiny")
+
+
+@pytest.mark.sandbox
+@pytest.mark.network
+async def test_a_rung_on_which_pytest_does_not_start_is_left_for_the_next(tmp_path: Path) -> None:
+    """And where none is better, the first one that could be built is the one."""
+    odd = {**PROJECT, "pytest.ini": FileState(b"[pytest]\naddopts = --no-such-option\n")}
+    owner = await builder(tmp_path, Notes())
+    layer = await LayerStore(tmp_path / "layers").put(odd)
+    built = await owner.provide(odd, layer, repository="test:odd", date=datetime(2024, 6, 1, tzinfo=UTC), name="tiny")
+    assert {rung.step for rung in built.rungs} == {"smoke"}
+    assert len(built.rungs) > 1
+    assert built.environment.recipe.exclude_newer == built.rungs[0].recipe.exclude_newer

@@ -138,7 +138,8 @@ class UvEnvironments:
                 rungs.append(Rung(recipe, "", *work.notes()))
                 best = environment
                 break
-            rungs.append(Rung(recipe, "the project's package does not import", "smoke", work.notes()[1]))
+            problem = "the project's package does not import, or pytest does not start over its configuration"
+            rungs.append(Rung(recipe, problem, "smoke", work.notes()[1]))
             best = best or environment
         if best is None:
             last = rungs[-1]
@@ -239,7 +240,7 @@ class _Work:
         return ("resolve", "left out: " + ", ".join(self.dropped)) if self.dropped else ("", "")
 
     async def build(self) -> tuple[Environment, bool]:
-        """The environment, and whether the project imports. Raises EnvironmentBuildError, ProviderError."""
+        """The environment, and whether project and pytest start. Raises EnvironmentBuildError, ProviderError."""
         if self.recipe.install == "none":
             return self._bare(), True
         self.tool = await self.owner.tool()
@@ -387,10 +388,11 @@ class _Work:
             framework = await self._run(session, Command((environment.python, "-c", _PYTEST_WORKS)))
             if not framework.ok:
                 raise EnvironmentBuildError("pytest does not work here", step="smoke", tail=tail(framework))
-            package = _package(self.base, self.name)
-            return (
-                not package or (await self._run(session, Command((environment.python, "-c", f"import {package}")))).ok
-            )
+            # Over the project's own configuration: reading it can be what fails.
+            wanted = [("-m", "pytest", "-p", "no:cacheprovider", "--version")]
+            wanted += [("-c", f"import {package}") for package in [_package(self.base, self.name)] if package]
+            commands = (Command((environment.python, *arguments), workdir=REPO_ROOT) for arguments in wanted)
+            return all([(await self._run(session, command)).ok for command in commands])
 
     # -- parts
 
