@@ -389,7 +389,7 @@ class _Work:
             if not framework.ok:
                 raise EnvironmentBuildError("pytest does not work here", step="smoke", tail=tail(framework))
             # Over the project's own configuration: reading it can be what fails.
-            wanted = [("-m", "pytest", "-p", "no:cacheprovider", "--version")]
+            wanted: list[tuple[str, ...]] = [("-m", "pytest", "-p", "no:cacheprovider", "--version")]
             wanted += [("-c", f"import {package}") for package in [_package(self.base, self.name)] if package]
             commands = (Command((environment.python, *arguments), workdir=REPO_ROOT) for arguments in wanted)
             return all([(await self._run(session, command)).ok for command in commands])
