@@ -91,6 +91,7 @@ def test_nested_files_once_and_what_no_index_has() -> None:
         ("Because mock was not found in the package registry and you require mock==9.9", ["six"], "mock==9.9"),
         ("Because there are no versions of pytest and you require pytest", ["six", "mock==9.9"], ""),
         ("Because all versions of mock have a non-PEP 625-compliant source", ["six", "mock"], "mock==9.9"),
+        ("And because mock==0.1.3 was yanked (reason: gone) and x depends on mock, we", ["six", "mock"], "mock==9.9"),
         ("something else broke", ["six", "mock==9.9"], ""),
     ],
 )  # fmt: skip
@@ -138,7 +139,7 @@ import nox
 
 @nox.session
 def tests(session):
-    session.install("-e", ".[x]", "pytest", "freezegun>=1")
+    session.install("-e", ".[x]", "pytest", "freezegun>=1", "-r", "more.txt", "dist/demo-1.0.tar.gz")
     session.install(*MORE)
     session.run("pytest")
 
@@ -146,7 +147,7 @@ def tests(session):
 def docs(session):
     session.install("sphinx-thing")
 """
-    step = "python -m pip install -U pip tox 'responses<1' -r dev.txt && pytest"
+    step = "python -m pip install -U pip tox 'responses<1' -r dev.txt -Ur test.in --requirement x.txt && pytest"
     base = {
         **of("noxfile.py", nox),
         **of(".github/workflows/ci.yml", f"jobs:\n  test:\n    steps:\n    - run: {step}\n"),

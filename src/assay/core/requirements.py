@@ -30,11 +30,14 @@ _TOOLS = frozenset(
 )
 """What automation installs for itself."""
 
+_OF_FILES = (".txt", ".in", ".cfg", ".toml", ".lock", ".whl", ".gz", ".zip")
+"""How a word ends that names a file where a distribution could stand."""
 _BLAMED = (
     re.compile(r"[Bb]ecause there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?=[=<>!~ ,])"),
     re.compile(r"[Bb]ecause ([A-Za-z0-9][\w.-]*) was not found in"),
     re.compile(r"you require ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?=[=<>!~ ,])"),
     re.compile(r"Failed to (?:build|download)[^`]*`([A-Za-z0-9][\w.-]*?)==[^`]*`"),
+    re.compile(r"[Bb]ecause ([A-Za-z0-9][\w.-]*?)==\S+ was yanked"),
     re.compile(r"[Bb]ecause all versions of ([A-Za-z0-9][\w.-]*) have"),
 )
 """How uv names a requirement that it cannot satisfy."""
@@ -252,7 +255,8 @@ def _automation(base: Tree) -> tuple[str, ...]:
 
 def _named(words: Iterable[str]) -> tuple[str, ...]:
     """Those of some words that are requirements, without tools that do not test."""
-    found = (requirement(word) for word in words if not word.startswith(("-", ".", "/", "$")) and "{" not in word)
+    named = (word for word in words if not word.startswith(("-", ".", "/", "$")) and "{" not in word)
+    found = (requirement(word) for word in named if not word.endswith(_OF_FILES))
     return tuple(r for r in found if r and not names_of([r]) & _TOOLS)
 
 
