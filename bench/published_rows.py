@@ -30,7 +30,7 @@ from assay.model.exchange import Reading
 from assay.model.task import Task
 from assay.model.tree import Tree
 from assay.stages.judging import base_of
-from assay.stages.settling import Trial, try_out
+from assay.stages.settling import Trial, best_trial, try_out
 from assay.stages.toolbox import Toolbox
 from assay.wiring import toolbox
 
@@ -42,10 +42,10 @@ async def one_row(task: Task, tools: Toolbox) -> dict[str, Any]:
     try:
         base = await base_of(task, tools)
         layer = await tools.layers.put(base)
-        trial = await try_out(task, base, layer, tools, runs=1)
+        trial = await best_trial(task, base, layer, tools, runs=1)
         found = compare(task, trial, base)
         if any(d.kind not in WRONG_ROW for d in found):
-            again = await try_out(task, base, layer, tools, runs=1)
+            again = await try_out(task, base, layer, tools, runs=1, built=trial.built)
             runs = ((*trial.base_runs, *again.base_runs), (*trial.gold_runs, *again.gold_runs))
             trial = Trial(trial.built, trial.gold, *runs, trial.cost)
             found = compare(task, trial, base)
@@ -61,6 +61,7 @@ async def one_row(task: Task, tools: Toolbox) -> dict[str, Any]:
         "disagreements": [asdict(d) for d in found[:40]],
         "kinds": Counter(d.kind for d in found),
         "python": trial.built.environment.recipe.python,
+        "packages_until": str(trial.built.environment.recipe.exclude_newer or "")[:10],
         "lock": len(trial.built.environment.recipe.lock),
         "rungs": [f"{r.recipe.python} {r.step} {r.error} {r.tail[-300:]}" for r in trial.built.rungs],
         "stopped": gold.stopped,

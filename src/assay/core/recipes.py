@@ -21,9 +21,9 @@ from assay.model.tree import Tree
 
 GRACE = timedelta(days=3)
 """Projects pin packages that appear together with the change."""
-LATER = timedelta(days=365)
-"""What a project's newest code asked for may have been in no release yet that works; a year on, the interpreter of the
-time is still served."""
+LATER = timedelta(days=90)
+"""Releases of the day may be broken, and what a project's newest code needs may be in none yet; so much later, the
+interpreter of the time is still served."""
 PYTEST_FLOORS = {
     "3.6": (2018, 8, 10),
     "3.7": (2018, 8, 10),

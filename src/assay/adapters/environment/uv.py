@@ -47,6 +47,8 @@ from assay.ports.sandbox import Sandbox, Session
 _MEMORY = "environment"
 _FORMAT = 4
 """Part of every key: raise it when the way of building changes."""
+_SMOKE = 2
+"""Part of the key of what was tried after building: raise it when more is tried."""
 _CACHE_LAYERS = 24
 _LOOSENED = 3
 """How many requirements a lock may give up because the index cannot satisfy them."""
@@ -338,7 +340,7 @@ class _Work:
 
     async def _project(self, deps_key: str) -> tuple[Environment, bool]:
         wanted = self.recipe.model_dump(mode="json", exclude={"lock", "requirements", "extras", "groups"})
-        key = "project-" + json_digest([_FORMAT, deps_key, tree_digest(self.base), wanted])[:40]
+        key = "project-" + json_digest([_FORMAT, _SMOKE, deps_key, tree_digest(self.base), wanted])[:40]
         async with self.keep.building(key) as folder:
             facts = self.keep.facts(key)
             if facts is None:
