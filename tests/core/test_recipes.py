@@ -10,6 +10,7 @@ import pytest
 from assay.core.recipes import (
     FAR,
     GRACE,
+    LATER,
     builders_until,
     choose,
     cutoffs,
@@ -63,6 +64,7 @@ def test_the_first_rung_has_all_and_later_ones_less() -> None:
     assert ladder[0].requirement_files == ("requirements-dev.txt",)
     assert ladder[0].requirements == ("pytest", "mock", "pytest-mock")
     assert ladder[0].exclude_newer == THEN + GRACE
+    assert ladder[-2].exclude_newer == THEN + GRACE + LATER
     assert (ladder[-1].install, ladder[-1].python_path, ladder[-1].extras) == ("path", ("src", "."), ())
     assert len({r.model_dump_json() for r in ladder}) == len(ladder)
 

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.core.requirements import declared, from_file, names_of, requirement, setup_arguments, without
+from assay.core.requirements import (
+    declared,
+    from_file,
+    names_of,
+    only_later,
+    requirement,
+    setup_arguments,
+    without,
+)
 from assay.model.tree import FileState, Tree
 
 
@@ -82,11 +90,32 @@ def test_nested_files_once_and_what_no_index_has() -> None:
         ("× No solution found:\n ╰─▶ Because there is no version of\n     mock==9.9", ["six", "mock"], "mock==9.9"),
         ("Because mock was not found in the package registry and you require mock==9.9", ["six"], "mock==9.9"),
         ("Because there are no versions of pytest and you require pytest", ["six", "mock==9.9"], ""),
+        ("Because all versions of mock have a non-PEP 625-compliant source", ["six", "mock"], "mock==9.9"),
+        ("And because mock==0.1.3 was yanked (reason: gone) and x depends on mock, we", ["six", "mock"], "mock==9.9"),
         ("something else broke", ["six", "mock==9.9"], ""),
     ],
 )  # fmt: skip
 def test_a_complaint_costs_one_requirement(message: str, left: list[str], lost: str) -> None:
     assert without(["six", "mock==9.9"], message) == (left, lost)
+
+
+HINT = "hint: `{}` was filtered by `exclude-newer` to only include packages uploaded before 2019-05-17T21:57:09Z."
+
+
+@pytest.mark.parametrize(
+    ("message", "name", "found"),
+    [
+        ("Because there are no versions of a and b depends on a>=1,", "a", {"a"}),
+        ("Because there are no versions\n   of Foo_Bar and b depends on Foo_Bar>=1,", "foo-bar", {"foo-bar"}),
+        ("Because there is no version of a==1.4.1 and you require a==1.4.1,", "a", {"a"}),
+        ("Because only a<2 is available and b depends on a>=2,", "a", set()),
+        ("Because there are no versions of a>=2 and b depends on a>=2,", "a", set()),
+        ("Because there are no versions of a and b depends on a>=1,", "c", set()),
+    ],
+)
+def test_only_what_the_index_has_nothing_old_of_may_be_newer(message: str, name: str, found: set[str]) -> None:
+    assert only_later(f"{message} we can conclude\n\n{HINT.format(name)}") == found
+    assert only_later(message) == set()
 
 
 def test_names_are_normalised() -> None:
@@ -101,6 +130,7 @@ def test_broken_files_count_as_empty_and_raise_nothing(text: str) -> None:
     setup_arguments(text)
     from_file(of("requirements.txt", text), "requirements.txt")
     without(["six"], text)
+    only_later(text)
 
 
 def test_what_nox_and_automation_install_for_tests() -> None:
@@ -109,7 +139,7 @@ import nox
 
 @nox.session
 def tests(session):
-    session.install("-e", ".[x]", "pytest", "freezegun>=1")
+    session.install("-e", ".[x]", "pytest", "freezegun>=1", "-r", "more.txt", "dist/demo-1.0.tar.gz")
     session.install(*MORE)
     session.run("pytest")
 
@@ -117,7 +147,7 @@ def tests(session):
 def docs(session):
     session.install("sphinx-thing")
 """
-    step = "python -m pip install -U pip tox 'responses<1' -r dev.txt && pytest"
+    step = "python -m pip install -U pip tox 'responses<1' -r dev.txt -Ur test.in --requirement x.txt && pytest"
     base = {
         **of("noxfile.py", nox),
         **of(".github/workflows/ci.yml", f"jobs:\n  test:\n    steps:\n    - run: {step}\n"),

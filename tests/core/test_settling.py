@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from assay.core.settling import Settlement, settle_lists, with_settlement
+from assay.core.settling import Settlement, doubtful, settle_lists, with_settlement
 from assay.model.candidate import SourceInfo
 from assay.model.environment import Recipe
 from assay.model.report import Status, TestOutcome, TestReport
@@ -113,3 +113,24 @@ def test_a_settled_task_says_so_everywhere() -> None:
     assert known.config["metadata"]["swebench"] == {"family": "f", "settled": True}
     assert known.files["environment/requirements.txt"].data == b"pytest==7\n"
     assert b"FROM python:3.9-slim" in known.files["environment/Dockerfile"].data
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "cause", "doubted"),
+    [
+        (F, F, "behaviour", True),
+        (F, F, "network", False),
+        (P, F, "behaviour", False),
+        (F, P, "behaviour", False),
+        (S, S, "", False),
+    ],
+)
+def test_an_environment_is_doubted_for_what_fails_with_and_without_the_change(
+    before: Status, after: Status, cause: str, doubted: bool
+) -> None:
+    row = task(("a",), ("b",))
+    assert doubtful(row, [report(a=F, b=before)], [report(a=P, b=after)], lambda outcome: cause) is doubted
+
+
+def test_an_environment_in_which_no_test_comes_out_is_doubted() -> None:
+    assert doubtful(task(("a",), ()), [report()], [report()], lambda outcome: "")

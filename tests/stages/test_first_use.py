@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +20,7 @@ from assay.adapters.sandbox.bubblewrap import BubblewrapSandbox
 from assay.adapters.source.git import GitSource
 from assay.adapters.store.layers import LayerStore
 from assay.core.hashing import task_digest
+from assay.core.recipes import LATER
 from assay.errors import VerifierError
 from assay.model.environment import Recipe
 from assay.model.ledger import Cost
@@ -51,9 +52,9 @@ diff --git a/test_slug.py b/test_slug.py
 --- a/test_slug.py
 +++ b/test_slug.py
 @@ -1,1 +1,2 @@
-+import pytest
++import os, pytest
  from slug import slug
-@@ -4,2 +5,16 @@
+@@ -4,2 +5,20 @@
  def test_old():
      assert slug('a') == 'a'
 +
@@ -67,6 +68,10 @@ diff --git a/test_slug.py b/test_slug.py
 +    raise ConnectionRefusedError("Connection refused")
 +
 +
++def test_package():
++    assert "BROKEN" not in os.environ
++
++
 +@pytest.mark.xfail
 +def test_hoped():
 +    assert not slug('a')
@@ -78,11 +83,16 @@ class Environments:
 
     def __init__(self) -> None:
         self.asked: list[tuple[str, str, datetime | None]] = []
+        self.broken_until: datetime | None = None
+        """Environments up to this day have a package that breaks one of the tests."""
 
     async def provide(
         self, base: Tree, base_layer: Path, *, repository: str, date: datetime | None, name: str = "", version: str = ""
     ) -> Built:
         self.asked.append(("provide", version, date))
+        if self.broken_until and date and date <= self.broken_until:
+            found = own_environment()
+            return Built(replace(found, variables=(*found.variables, ("BROKEN", "1"))), Cost())
         return Built(own_environment(), Cost())
 
     async def rebuild(self, recipe: Recipe, base: Tree, base_layer: Path, *, name: str = "") -> Built:
@@ -104,7 +114,7 @@ async def imported(tmp_path: Path) -> tuple[Task, Toolbox, Environments]:
         "repo": "acme/slug", "instance_id": "acme__slug-1", "base_commit": sha, "patch": GOLD, "test_patch": TESTS,
         "problem_statement": "Lower.", "created_at": "2024-02-03", "version": "1.2", "environment_setup_commit": sha,
         "FAIL_TO_PASS": ["test_slug.py::test_new[A", "test_slug.py::test_new[C]"],
-        "PASS_TO_PASS": ["test_slug.py::test_old", "test_slug.py::test_network", "test_slug.py::test_hoped"],
+        "PASS_TO_PASS": [f"test_slug.py::test_{name}" for name in ("old", "network", "hoped", "package")],
     }  # fmt: skip
     source, envs = GitSource(tmp_path / "cache"), Environments()
     path = tmp_path / "rows.jsonl"
@@ -136,7 +146,7 @@ async def test_the_environment_is_found_out_once_and_the_lists_are_what_holds(
     prepared = await prepare(task, tools)
     assert envs.asked == [("provide", "1.2", datetime(2024, 2, 3, tzinfo=UTC))]
     assert prepared.task.assay.fail_to_pass == ("test_slug.py::test_new[A B]", "test_slug.py::test_new[C]")
-    assert prepared.task.assay.pass_to_pass == ("test_slug.py::test_old",)
+    assert prepared.task.assay.pass_to_pass == ("test_slug.py::test_old", "test_slug.py::test_package")
     assert [loss.reason for loss in prepared.losses] == [
         "test_slug.py::test_network: fails with the reference change (network)",
         "test_slug.py::test_hoped: skipped, or expected to fail, with the reference change",
@@ -147,6 +157,19 @@ async def test_the_environment_is_found_out_once_and_the_lists_are_what_holds(
     assert [kind for kind, *_ in envs.asked] == ["provide", "rebuild"]
     assert (again.task, again.settled_sha256) == (prepared.task, prepared.settled_sha256)
     assert again.verifier_sha256 == prepared.verifier_sha256
+
+
+@pytest.mark.parametrize(("days", "held"), [(30, True), (300, False)])
+async def test_a_broken_package_of_that_day_is_got_round_if_a_later_one_is_better(
+    imported: tuple[Task, Toolbox, Environments], days: int, held: bool
+) -> None:
+    task, tools, envs = imported
+    day = datetime(2024, 2, 3, tzinfo=UTC)
+    envs.broken_until = day + timedelta(days=days)
+    prepared = await prepare(task, tools)
+    assert envs.asked == [("provide", "1.2", day), ("provide", "1.2", day + LATER)]
+    assert ("test_slug.py::test_package" in prepared.task.assay.pass_to_pass) is held
+    assert ("test_slug.py::test_package" in str(prepared.losses)) is not held
 
 
 async def test_a_row_whose_tests_do_not_flip_has_no_verdict(imported: tuple[Task, Toolbox, Environments]) -> None:

@@ -21,6 +21,9 @@ from assay.model.tree import Tree
 
 GRACE = timedelta(days=3)
 """Projects pin packages that appear together with the change."""
+LATER = timedelta(days=90)
+"""Releases of the day may be broken, and what a project's newest code needs may be in none yet; so much later, the
+interpreter of the time is still served."""
 PYTEST_FLOORS = {
     "3.6": (2018, 8, 10),
     "3.7": (2018, 8, 10),
@@ -162,6 +165,7 @@ def infer(
     bare = lean.model_copy(update={"extras": (), "groups": (), "requirement_files": ()})
     rungs = [first, lean, bare]
     rungs += [bare.model_copy(update={"python": p}) for p in pythons[1:2]]
+    rungs += [bare.model_copy(update={"exclude_newer": newer + LATER})] if newer else []
     rungs.append(bare.model_copy(update={"install": "path", "python_path": folders}))
     return [r for i, r in enumerate(rungs) if r not in rungs[:i]]
 

@@ -30,13 +30,19 @@ _TOOLS = frozenset(
 )
 """What automation installs for itself."""
 
+_OF_FILES = (".txt", ".in", ".cfg", ".toml", ".lock", ".whl", ".gz", ".zip")
+"""How a word ends that names a file where a distribution could stand."""
 _BLAMED = (
     re.compile(r"[Bb]ecause there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?=[=<>!~ ,])"),
     re.compile(r"[Bb]ecause ([A-Za-z0-9][\w.-]*) was not found in"),
     re.compile(r"you require ([A-Za-z0-9][\w.-]*?)(?:\[[^\]]*\])?(?=[=<>!~ ,])"),
     re.compile(r"Failed to (?:build|download)[^`]*`([A-Za-z0-9][\w.-]*?)==[^`]*`"),
+    re.compile(r"[Bb]ecause ([A-Za-z0-9][\w.-]*?)==\S+ was yanked"),
+    re.compile(r"[Bb]ecause all versions of ([A-Za-z0-9][\w.-]*) have"),
 )
 """How uv names a requirement that it cannot satisfy."""
+_NONE_OF = re.compile(r"there (?:is|are) no versions? of ([A-Za-z0-9][\w.-]*)(?:==[\w.!+-]+)?(?= |,|$)")
+_LATER = re.compile(r"`([A-Za-z0-9][\w.-]*)` was filtered by `exclude-newer`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +255,8 @@ def _automation(base: Tree) -> tuple[str, ...]:
 
 def _named(words: Iterable[str]) -> tuple[str, ...]:
     """Those of some words that are requirements, without tools that do not test."""
-    found = (requirement(word) for word in words if not word.startswith(("-", ".", "/", "$")) and "{" not in word)
+    named = (word for word in words if not word.startswith(("-", ".", "/", "$")) and "{" not in word)
+    found = (requirement(word) for word in named if not word.endswith(_OF_FILES))
     return tuple(r for r in found if r and not names_of([r]) & _TOOLS)
 
 
@@ -268,6 +275,15 @@ def without(wanted: list[str], message: str) -> tuple[list[str], str]:
                 loose = [] if line == found[1] or "not found" in found[0] or "==" not in line else [str(found[1])]
                 return [*wanted[:i], *loose, *wanted[i + 1 :]], line
     return wanted, ""
+
+
+def only_later(message: str) -> set[str]:
+    """Distributions of which a resolver found nothing as old as asked although the index has some: projects have
+    deleted their releases and uploaded them anew years later. A version that was pinned and came later is one too.
+    """
+    plain = re.sub(r"[\s\u2500-\u25ff]+", " ", message)
+    missing = {str(canonicalize_name(name)) for name in _NONE_OF.findall(plain)}
+    return missing & {str(canonicalize_name(name)) for name in _LATER.findall(plain)}
 
 
 def names_of(lines: tuple[str, ...] | list[str]) -> set[str]:

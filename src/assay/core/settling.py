@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from assay.core.admission import FAILING, outcome_of
+from assay.core.causes import Cause
 from assay.core.exchange.swebench_ids import resolve
 from assay.core.exchange.swebench_tasks import SETTLED, TABLE
 from assay.core.task_files import amended, environment_files
@@ -97,6 +98,26 @@ def settle_lists(
         uncounted=tuple(name for name in names if name not in counted | shaky),
         losses=tuple(losses),
     )
+
+
+def doubtful(
+    task: Task,
+    base_runs: Sequence[TestReport],
+    gold_runs: Sequence[TestReport],
+    cause_of: Callable[[TestOutcome], str],
+) -> bool:
+    """Whether the environment itself is in doubt: no test came out at all, or a published one fails in every run, with
+    the reference change and without, and not for want of a network. All runs are of the same selection.
+    """
+    runs = (*gold_runs, *base_runs)
+    names = dict.fromkeys(name for run in runs for name in run.outcomes)
+    if not names:
+        return True
+    for test_id, candidates in resolve((*task.assay.fail_to_pass, *task.assay.pass_to_pass), names).items():
+        ends = [outcome_of(run, name) for run in runs for name in candidates or (test_id,)]
+        if all(end.status in FAILING and cause_of(end) != Cause.NETWORK for end in ends):
+            return True
+    return False
 
 
 def _as_seen(before: set[Status], after: set[Status]) -> str:

@@ -8,7 +8,8 @@ stays as it came.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import anyio
@@ -17,9 +18,10 @@ from pydantic import ValidationError
 from assay.core.admission import FAILING
 from assay.core.causes import classifier
 from assay.core.hashing import json_digest, task_digest
+from assay.core.recipes import LATER
 from assay.core.requirements import project_name
-from assay.core.settling import Lists, Settlement, settle_lists, with_settlement
-from assay.errors import VerifierError
+from assay.core.settling import Lists, Settlement, doubtful, settle_lists, with_settlement
+from assay.errors import EnvironmentBuildError, VerifierError
 from assay.model.ledger import Cost
 from assay.model.loss import Loss
 from assay.model.report import TestReport
@@ -32,7 +34,7 @@ from assay.stages.running import stack
 from assay.stages.toolbox import Toolbox, cost_of
 
 MEMORY = "settled"
-SETTLING = 1
+SETTLING = 2
 """Goes up when the lists are made otherwise, so that older ones are found out anew."""
 INFERRED = "inferred"
 RUNS = 2
@@ -81,7 +83,7 @@ async def settle(task: Task, base: Tree, base_layer: Path, tools: Toolbox) -> Se
     if known is not None:
         built = await tools.environments.rebuild(known.environment, base, base_layer, name=_name(task, base))
         return _settled(task, built, known)
-    trial = await try_out(task, base, base_layer, tools, runs=RUNS)
+    trial = await best_trial(task, base, base_layer, tools, runs=RUNS)
     lists = settle_lists(task, trial.base_runs, trial.gold_runs, classifier(base, trial.gold))
     if not lists.fail_to_pass:
         raise VerifierError(f"{task.slug}: {_why_none(task, trial, lists)}", hint="the row or the environment is wrong")
@@ -90,13 +92,32 @@ async def settle(task: Task, base: Tree, base_layer: Path, tools: Toolbox) -> Se
     return _settled(task, Built(trial.built.environment, trial.cost, trial.built.rungs), found)
 
 
-async def try_out(task: Task, base: Tree, base_layer: Path, tools: Toolbox, *, runs: int) -> Trial:
-    """Infer and build the environment, and run the task's tests before and after the reference change.
+async def best_trial(task: Task, base: Tree, base_layer: Path, tools: Toolbox, *, runs: int) -> Trial:
+    """As `try_out`; where the published lists speak against the environment, one with packages from a while later is
+    tried as well, and the one stays in which more of the lists holds. A release of that very day may be a broken one.
+    """
+    first = await try_out(task, base, base_layer, tools, runs=runs)
+    cause_of = classifier(base, first.gold)
+    if not doubtful(task, first.base_runs, first.gold_runs, cause_of):
+        return first
+    try:
+        built = await _provide(task, base, base_layer, tools, later=LATER)
+    except EnvironmentBuildError:
+        return first
+    second = await try_out(task, base, base_layer, tools, runs=runs, built=built)
+    lost = [len(settle_lists(task, t.base_runs, t.gold_runs, cause_of).losses) for t in (first, second)]
+    return replace(second if lost[1] < lost[0] else first, cost=first.cost + second.cost)
 
-    Raises InfrastructureError; an environment that cannot be built, or a reference change that does not apply, is one.
+
+async def try_out(
+    task: Task, base: Tree, base_layer: Path, tools: Toolbox, *, runs: int, built: Built | None = None
+) -> Trial:
+    """Infer and build the environment, if none is given, and run the task's tests before and after the reference
+    change. Raises InfrastructureError; an environment that cannot be built, or a reference change that does not
+    apply, is one.
     """
     framework = tools.framework(task.assay.framework)
-    built = await _provide(task, base, base_layer, tools)
+    built = built or await _provide(task, base, base_layer, tools)
     runner = tools.runner(framework)
     applied = await runner.apply(task.gold_patch, base_layer, lambda path: "")
     if applied.problem:
@@ -127,13 +148,16 @@ async def try_out(task: Task, base: Tree, base_layer: Path, tools: Toolbox, *, r
     )
 
 
-async def _provide(task: Task, base: Tree, base_layer: Path, tools: Toolbox) -> Built:
+async def _provide(
+    task: Task, base: Tree, base_layer: Path, tools: Toolbox, *, later: timedelta = timedelta()
+) -> Built:
     source = task.assay.source
-    dates = [date for date in (source.base_date, source.gold_date) if date]
+    dates = [date + later for date in (source.base_date, source.gold_date) if date]
     return await tools.environments.provide(
         base,
         base_layer,
-        repository=f"{source.kind}:{source.origin}",
+        # What worked a while later is remembered by itself.
+        repository=f"{source.kind}:{source.origin}{f'+{later.days}' if later else ''}",
         date=max(dates, default=None),
         name=_name(task, base),
         version=next(iter(task.assay.environment.variables.values()), ""),

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from uv import find_uv_bin
 
+from assay.adapters.environment.complaints import complaint
 from assay.adapters.environment.interpreters import Interpreters
-from assay.adapters.environment.uv import Index, UvEnvironments, _error
+from assay.adapters.environment.uv import Index, UvEnvironments
 from assay.adapters.sandbox.bubblewrap import BubblewrapSandbox
 from assay.adapters.store.layers import LayerStore
 from assay.errors import DiskFullError, EnvironmentBuildError, ProviderError
@@ -60,11 +61,11 @@ def failed(stderr: str, **how: Any) -> ExecResult:
     ],
 )  # fmt: skip
 def test_only_the_index_itself_is_blamed_for_silence(stderr: str, kind: type[Exception]) -> None:
-    assert type(_error("resolve", failed(stderr))) is kind
+    assert type(complaint("resolve", failed(stderr))) is kind
 
 
 def test_a_full_place_is_no_fault_of_the_project() -> None:
-    assert type(_error("venv", failed("", stopped="disk"))) is DiskFullError
+    assert type(complaint("venv", failed("", stopped="disk"))) is DiskFullError
 
 
 async def builder(tmp_path: Path, notes: Notes) -> UvEnvironments:
@@ -107,3 +108,33 @@ async def test_a_tiny_project_is_built_one_time_and_remembered(tmp_path: Path) -
     climbed = await owner.provide(PROJECT, layer, repository="test:tiny", date=date, name="tiny")
     assert climbed.environment.recipe.python == built.environment.recipe.python
     await owner.rebuild(climbed.environment.recipe, PROJECT, layer, name="tiny")
+
+
+@pytest.mark.sandbox
+@pytest.mark.network
+async def test_what_was_uploaded_anew_years_later_is_taken_all_the_same(tmp_path: Path) -> None:
+    """All releases of atomicwrites were deleted, and two came back in 2022."""
+    asking = {**PROJECT, "pyproject.toml": FileState(
+        b'[project]\nname = "tiny"\nversion = "1.0"\ndependencies = ["atomicwrites>=1.0"]\n'
+    )}  # fmt: skip
+    owner = await builder(tmp_path, Notes())
+    layer = await LayerStore(tmp_path / "layers").put(asking)
+    built = await owner.provide(
+        asking, layer, repository="test:tiny", date=datetime(2019, 6, 1, tzinfo=UTC), name="tiny"
+    )
+    assert [rung.error for rung in built.rungs] == [""]
+    assert any(line.startswith("atomicwrites==") for line in built.environment.recipe.lock)
+    await owner.rebuild(built.environment.recipe, asking, layer, name="tiny")
+
+
+@pytest.mark.sandbox
+@pytest.mark.network
+async def test_a_rung_on_which_pytest_does_not_start_is_left_for_the_next(tmp_path: Path) -> None:
+    """And where none is better, the first one that could be built is the one."""
+    odd = {**PROJECT, "pytest.ini": FileState(b"[pytest]\naddopts = --no-such-option\n")}
+    owner = await builder(tmp_path, Notes())
+    layer = await LayerStore(tmp_path / "layers").put(odd)
+    built = await owner.provide(odd, layer, repository="test:odd", date=datetime(2024, 6, 1, tzinfo=UTC), name="tiny")
+    assert {rung.step for rung in built.rungs} == {"smoke"}
+    assert len(built.rungs) > 1
+    assert built.environment.recipe.exclude_newer == built.rungs[0].recipe.exclude_newer

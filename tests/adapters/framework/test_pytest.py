@@ -154,6 +154,28 @@ def test_a_killed_interpreter_is_no_pass(tmp_path: Path, body: str, word: str) -
     assert report.status("test_a.py::test_later") is Status.MISSING
 
 
+def test_a_failure_that_cannot_be_written_out_is_a_failure_and_the_run_goes_on(tmp_path: Path) -> None:
+    """pytest 6.0.0 and 6.0.1 make such ones of every message of several lines."""
+    conftest = """
+import pytest
+
+class Broken:
+    def __str__(self):
+        raise AssertionError("Unexpected failure lines between source lines")
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if outcome.get_result().failed:
+        outcome.get_result().longrepr = Broken()
+"""
+    text = "def test_x(): raise ValueError('one\\ntwo')\ndef test_y(): pass\n"
+    report = run(tmp_path, {"conftest.py": conftest, "test_a.py": text})
+    assert report.complete, report.problems
+    assert (report.status("test_a.py::test_x"), report.status("test_a.py::test_y")) == (Status.FAILED, Status.PASSED)
+    assert report.outcomes["test_a.py::test_x"].message == "one\ntwo"
+
+
 def test_an_exit_at_import_is_no_pass(tmp_path: Path) -> None:
     report = run(tmp_path, {"test_a.py": "import os; os._exit(0)\ndef test_x(): pass\n"})
     assert not report.complete

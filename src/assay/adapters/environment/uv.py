@@ -21,11 +21,22 @@ import anyio
 from packaging.utils import canonicalize_name
 from pydantic import ValidationError
 
+from assay.adapters.environment.complaints import complaint, tail
 from assay.adapters.environment.keep import Keep, size_bytes, top_level_names
 from assay.core.hashing import json_digest, tree_digest
-from assay.core.recipes import cutoffs, infer
-from assay.core.requirements import Declared, declared, from_file, names_of, project_name, requirement, text, without
-from assay.errors import DiskFullError, EnvironmentBuildError, InfrastructureError, PrerequisiteError, ProviderError
+from assay.core.recipes import FAR, cutoffs, infer
+from assay.core.requirements import (
+    Declared,
+    declared,
+    from_file,
+    names_of,
+    only_later,
+    project_name,
+    requirement,
+    text,
+    without,
+)
+from assay.errors import EnvironmentBuildError, InfrastructureError, PrerequisiteError
 from assay.model.environment import ENV_ROOT, REPO_ROOT, Environment, Interpreter, Recipe
 from assay.model.ledger import Cost
 from assay.model.sandbox import Command, ExecResult, Mount, SandboxSpec, Usage
@@ -36,15 +47,9 @@ from assay.ports.sandbox import Sandbox, Session
 _MEMORY = "environment"
 _FORMAT = 4
 """Part of every key: raise it when the way of building changes."""
+_SMOKE = 2
+"""Part of the key of what was tried after building: raise it when more is tried."""
 _CACHE_LAYERS = 24
-_OFFLINE = re.compile(
-    r"dns error|failed to lookup address|connection (?:refused|reset)|error sending request|network is unreachable"
-    r"|timed out|tls handshake|invalid peer certificate|50[0234] (?:bad|service|gateway|internal)",
-    re.IGNORECASE,
-)
-_FETCHING = re.compile(r"failed to (?:fetch|download)|request failed|error sending request", re.IGNORECASE)
-_OF_BUILD = re.compile(r"^\s*\[(?:stdout|stderr)\]", re.MULTILINE)
-"""Where uv starts to quote what a build printed: those lines are the project's, not uv's."""
 _LOOSENED = 3
 """How many requirements a lock may give up because the index cannot satisfy them."""
 _CACHE_LAYER_BYTES = 32 * 1024 * 1024
@@ -135,7 +140,8 @@ class UvEnvironments:
                 rungs.append(Rung(recipe, "", *work.notes()))
                 best = environment
                 break
-            rungs.append(Rung(recipe, "the project's package does not import", "smoke", work.notes()[1]))
+            problem = "the project's package does not import, or pytest does not start over its configuration"
+            rungs.append(Rung(recipe, problem, "smoke", work.notes()[1]))
             best = best or environment
         if best is None:
             last = rungs[-1]
@@ -223,6 +229,8 @@ class _Work:
         self.dropped: list[str] = []
         self.newest = False
         """Whether dependencies that exist as source only are built by the newest setuptools."""
+        self.later: set[str] = set()
+        """Dependencies of which the index has nothing as old as the change."""
         self.tool: Path | None = None
 
     def cost(self) -> Cost:
@@ -234,7 +242,7 @@ class _Work:
         return ("resolve", "left out: " + ", ".join(self.dropped)) if self.dropped else ("", "")
 
     async def build(self) -> tuple[Environment, bool]:
-        """The environment, and whether the project imports. Raises EnvironmentBuildError, ProviderError."""
+        """The environment, and whether project and pytest start. Raises EnvironmentBuildError, ProviderError."""
         if self.recipe.install == "none":
             return self._bare(), True
         self.tool = await self.owner.tool()
@@ -332,7 +340,7 @@ class _Work:
 
     async def _project(self, deps_key: str) -> tuple[Environment, bool]:
         wanted = self.recipe.model_dump(mode="json", exclude={"lock", "requirements", "extras", "groups"})
-        key = "project-" + json_digest([_FORMAT, deps_key, tree_digest(self.base), wanted])[:40]
+        key = "project-" + json_digest([_FORMAT, _SMOKE, deps_key, tree_digest(self.base), wanted])[:40]
         async with self.keep.building(key) as folder:
             facts = self.keep.facts(key)
             if facts is None:
@@ -381,11 +389,12 @@ class _Work:
         async with self.owner._sandbox.open(spec) as session:
             framework = await self._run(session, Command((environment.python, "-c", _PYTEST_WORKS)))
             if not framework.ok:
-                raise EnvironmentBuildError("pytest does not work here", step="smoke", tail=_tail(framework))
-            package = _package(self.base, self.name)
-            return (
-                not package or (await self._run(session, Command((environment.python, "-c", f"import {package}")))).ok
-            )
+                raise EnvironmentBuildError("pytest does not work here", step="smoke", tail=tail(framework))
+            # Over the project's own configuration: reading it can be what fails.
+            wanted: list[tuple[str, ...]] = [("-m", "pytest", "-p", "no:cacheprovider", "--version")]
+            wanted += [("-c", f"import {package}") for package in [_package(self.base, self.name)] if package]
+            commands = (Command((environment.python, *arguments), workdir=REPO_ROOT) for arguments in wanted)
+            return all([(await self._run(session, command)).ok for command in commands])
 
     # -- parts
 
@@ -447,19 +456,28 @@ class _Work:
             env["UV_DEFAULT_INDEX"] = index.url
         if index.certificates:
             env["SSL_CERT_FILE"] = f"{_TOOL}/certificates.pem"
-        if newer and argv[0] == "pip":
-            # Dependencies that exist as source only are built by the tools of their time; the project itself is not,
-            # because only newer ones install it in place.
-            old = step in ("resolve", "install") and not self.newest
-            alone = step.startswith("install-")
-            until = cutoffs(self.recipe.python, newer, project_name(self.base), old_builders=old, alone=alone)
-            dates = [a for name, day in until.items() for a in ("--exclude-newer-package", f"{name}={day.isoformat()}")]
-            argv = (*argv, "--exclude-newer", newer.isoformat(), *dates)
-        command = Command((f"{_TOOL}/uv", *argv), env=tuple(env.items()), stdin=stdin)
-        result = await self._run(session, command)
-        if not result.ok:
-            raise _error(step, result)
-        return result
+        while True:
+            dated = self._dates(step, newer) if newer and argv[0] == "pip" else ()
+            result = await self._run(
+                session, Command((f"{_TOOL}/uv", *argv, *dated), env=tuple(env.items()), stdin=stdin)
+            )
+            if result.ok:
+                return result
+            later = only_later(tail(result)) if dated else set()
+            if later <= self.later:
+                raise complaint(step, result)
+            self.later |= later
+
+    def _dates(self, step: str, newer: datetime) -> tuple[str, ...]:
+        """Up to when packages may be from. Dependencies that exist as source only are built by the tools of their
+        time; the project itself is not, because only newer ones install it in place.
+        """
+        old = step in ("resolve", "install") and not self.newest
+        alone = step.startswith("install-")
+        until = dict.fromkeys(sorted(self.later), FAR)
+        until |= cutoffs(self.recipe.python, newer, project_name(self.base), old_builders=old, alone=alone)
+        dates = (a for name, day in until.items() for a in ("--exclude-newer-package", f"{name}={day.isoformat()}"))
+        return ("--exclude-newer", newer.isoformat(), *dates)
 
     async def _run(self, session: Session, command: Command) -> ExecResult:
         result = await session.exec(command)
@@ -476,17 +494,3 @@ def _package(base: Tree, name: str) -> str:
     module = re.sub(r"[-.]+", "_", name).lower()
     places = (f"{r}{module}{end}" for r in ("", "src/") for end in ("/__init__.py", ".py"))
     return module if module.isidentifier() and any(p in base for p in places) else ""
-
-
-def _tail(result: ExecResult) -> str:
-    return (result.stdout + result.stderr).decode("utf-8", "replace").strip()[-2000:]
-
-
-def _error(step: str, result: ExecResult) -> InfrastructureError:
-    tail = _tail(result)
-    if result.stopped == "disk" or "No space left on device" in tail:
-        return DiskFullError(f"no space is left while building an environment ({step})", hint="free some space")
-    own = _OF_BUILD.split(result.stderr.decode("utf-8", "replace"), maxsplit=1)[0]
-    if _FETCHING.search(own) and _OFFLINE.search(own):
-        return ProviderError("the package index does not answer", hint="check the network and run again", tail=tail)
-    return EnvironmentBuildError(f"the step `{step}` of building an environment failed", step=step, tail=tail)

@@ -161,12 +161,14 @@ class Reporter:
     def pytest_runtest_logfinish(self, nodeid, location):
         self.channel.tell("end", id=name_of(nodeid))
 
-    @pytest.hookimpl(hookwrapper=True)
+    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item, call):
         outcome = yield
         if call.excinfo is not None:
             report = outcome.get_result()
             report.assay_error = self.describe(call.excinfo)
+            if report.outcome == "failed":
+                report.longrepr = printable(report)
 
     def pytest_runtest_logreport(self, report):
         kind, message, frames = getattr(report, "assay_error", None) or ("", "", [])
@@ -238,6 +240,17 @@ class Reporter:
 
 def disarm():
     signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def printable(report):
+    """What the failure looks like; its type and message alone where it cannot be written out. pytest 6.0.0 and 6.0.1
+    break off the run over a message of several lines, when they are asked for no traceback.
+    """
+    try:
+        str(report.longrepr)
+    except Exception:
+        return "%s: %s" % report.assay_error[:2]
+    return report.longrepr
 
 
 def error_in_text(text):
