@@ -111,9 +111,9 @@ def is_hopeless(judgement: Grade) -> bool:
 
 def second_hearing(pool: Pool, judgement: Grade, reports: Sequence[TestReport]) -> tuple[str, ...]:
     """Tests that deserve to be run again alone: a few that fail, or whose twins do neither, where some of what the
-    change is about passes and nothing else is wrong. They may have minded the failing twins beside them, or what another
-    test has left (a file that is closed while a twin runs). Alone they have as many coins as a first hearing asks for,
-    so that whoever shuns a coin there gains nothing.
+    change is about passes and nothing else is wrong. They may have minded the failing twins beside them, or what
+    another test has left (a file that is closed while a twin runs). Alone they have as many coins as a first hearing
+    asks for, so that whoever shuns a coin there gains nothing.
     """
     if judgement.twins is None or not all(report.complete for report in reports):
         return ()
