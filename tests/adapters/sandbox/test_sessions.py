@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from assay.adapters.sandbox import sessions
+from assay.adapters.sandbox.groups import ORPHAN_SECONDS, remove_orphans
 
 NOBODY = 2**22 + 1
 """Above any process number that Linux gives."""
@@ -54,3 +55,19 @@ def test_removal_follows_no_link(tmp_path: Path) -> None:
     assert not inside.exists()
     assert (outside / "kept").read_text() == "k"
     sessions.remove_tree(inside)
+
+
+def test_groups_that_nobody_knows_of_any_more_are_removed(tmp_path: Path) -> None:
+    dead, alive, other = (
+        tmp_path / f"assay-{NOBODY}-abc-1",
+        tmp_path / f"assay-{os.getpid()}-abc-1",
+        tmp_path / "assay-x",
+    )
+    busy = tmp_path / f"assay-{NOBODY + 1}-abc-1"
+    for group in (dead, alive, other, busy):
+        group.mkdir()
+    (busy / "task").touch()  # the kernel keeps a group with processes in it; a folder with a file stands for that
+    now = dead.stat().st_mtime
+    assert remove_orphans((tmp_path,), now) == 0
+    assert remove_orphans((tmp_path,), now + 2 * ORPHAN_SECONDS) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(p.name for p in (alive, other, busy))

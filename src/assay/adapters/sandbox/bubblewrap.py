@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,7 +24,7 @@ import anyio.to_thread
 from assay.adapters.files import sandbox_uid
 from assay.adapters.process import Finished, Program, Running, run
 from assay.adapters.sandbox import host, sessions, staging
-from assay.adapters.sandbox.groups import make_groups, remove_groups, usable_groups
+from assay.adapters.sandbox.groups import make_groups, remove_groups, remove_orphans, usable_groups
 from assay.adapters.sandbox.layered import HOST_PATH, LayeredSession, by_depth, no_folder
 from assay.adapters.sandbox.limits import Watch, children_of
 from assay.adapters.sandbox.messages import is_full, parse_statuses, signal_of
@@ -173,6 +174,7 @@ class BubblewrapSandbox:
                 with contextlib.suppress(OSError):
                     await anyio.to_thread.run_sync(sessions.remove_tree, folder)
                     count += 1
+        await anyio.to_thread.run_sync(remove_orphans, self._controllers(), time.time())  # noqa: TID251  the kernel's
         return count
 
     async def diagnose(self) -> list[Finding]:

@@ -18,6 +18,7 @@ OWN_TASKS = 4
 """Bubblewrap and the init count towards the group's processes, but are not the command's."""
 REMOVE_TRIES = 200
 REMOVE_PAUSE_SECONDS = 0.01
+ORPHAN_SECONDS = 3600.0
 V1 = ("memory", "pids", "cpuacct")
 
 
@@ -187,6 +188,20 @@ async def remove_groups(groups: Sequence[Path]) -> None:
                 await anyio.sleep(REMOVE_PAUSE_SECONDS)
             else:
                 break
+
+
+def remove_orphans(parents: Sequence[Path], now: float) -> int:
+    """Remove empty groups whose owner is dead and whose state is nowhere any more, so that no session knows of them;
+    how many they were. Young ones stay: their owner may be one that this process cannot see.
+    """
+    count = 0
+    for group in (found for parent in parents for found in parent.glob("assay-[0-9]*-*")):
+        pid = group.name.split("-")[1]
+        with contextlib.suppress(OSError):
+            if pid.isdigit() and not Path(f"/proc/{pid}").exists() and now - group.stat().st_mtime > ORPHAN_SECONDS:
+                group.rmdir()  # never one with a process in it
+                count += 1
+    return count
 
 
 def _kill_members(group: Path) -> None:
