@@ -216,7 +216,9 @@ def test_what_an_agent_wrote_cannot_touch_the_terminal_and_long_output_is_cut(
     assert go(app, "half", "--agent", "mini", "--model", "m", "-q") == 0
     view = app.trial("half#1")
     seen = "".join(f"\x1b]0;owned\x07 line {n}\r\n" for n in range(100))
-    call = ToolCall(tool_call_id="c", function_name="bash", arguments={"command": "cat \x1b[2J\nls"})
+    call = ToolCall(
+        tool_call_id="c", function_name="bash", arguments={"command": f"cat \x1b[2J\nls\necho {'a' * 2000}"}
+    )
     steps = (
         Step(step_id=1, source="user", message="\x9b31mred\u202e"),
         Step(
@@ -236,9 +238,12 @@ def test_what_an_agent_wrote_cannot_touch_the_terminal_and_long_output_is_cut(
     assert "    > \\x1b]0;owned\\x07 line 0\n" in text
     assert "… 90 more lines …" in text
     assert "$ bash: cat \\x1b[2J\n      ls\n" in text
+    assert max(map(len, text.splitlines())) < 500
+    assert "… and 1,605 more characters" in text
     assert "patch: 1 file, +1 -1 lines\n  double.py" in text
     whole = shown(Shower(), capsys, "x", "--all")
     assert "line 50" in whole
+    assert "a" * 2000 in whole
     assert "+print(int(sys.argv[1]) * 2)" in whole
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 FEW = 8
 """Tests and files that are shown unless all are asked for."""
+LINE_CHARACTERS = 400
 SAID_LINES = 12
 """Of what the agent, the user or the system says."""
 SEEN_LINES = 10
@@ -143,7 +144,7 @@ def _print_step(step: Step, everything: bool) -> None:
         _block("$ ", _called(call), most)
     for result in step.observation.results if step.observation else ():
         lines = _text(result.content or "").splitlines()
-        _lines("> ", lines if everything else _ends(lines))
+        _lines("> ", lines if everything else [_short(line) for line in _ends(lines)])
 
 
 def _called(call: ToolCall) -> str:
@@ -163,7 +164,7 @@ def _block(mark: str, text: str, most: int | None) -> None:
     lines = text.strip("\n").splitlines() if text.strip() else []
     if most is not None and len(lines) > most:
         lines = [*lines[:most], _left_out(len(lines) - most)]
-    _lines(mark, lines)
+    _lines(mark, lines if most is None else [_short(line) for line in lines])
 
 
 def _ends(lines: list[str]) -> list[str]:
@@ -171,6 +172,12 @@ def _ends(lines: list[str]) -> list[str]:
         return lines
     last = SEEN_LINES - SEEN_FIRST
     return [*lines[:SEEN_FIRST], _left_out(len(lines) - SEEN_LINES), *lines[-last:]]
+
+
+def _short(line: str) -> str:
+    """A line as far as anybody reads it: a file in base64 is one of a hundred thousand characters."""
+    rest = len(line) - LINE_CHARACTERS
+    return line if rest <= 0 else f"{line[:LINE_CHARACTERS]}… and {rest:,} more characters"
 
 
 def _lines(mark: str, lines: Sequence[str]) -> None:
