@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -9,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import anyio
 import pytest
 
 from assay.adapters.model.counting import OpenGate
@@ -296,3 +299,32 @@ async def test_an_endpoint_that_refuses_all_gives_no_score(model: ScriptedModel,
         model.always = None
         await post(gate, asking())
         gate.check()
+
+
+@pytest.mark.parametrize("is_gone", [False, True], ids=["the agent waits", "the agent is gone"])
+async def test_a_call_that_is_under_way_when_the_trial_is_over_ends_with_it(
+    model: ScriptedModel, tmp_path: Path, caplog: pytest.LogCaptureFixture, is_gone: bool
+) -> None:
+    model.always = Refusal(500)
+    pausing = anyio.Event()
+
+    async def sleep(_: float) -> None:
+        pausing.set()
+        await anyio.sleep_forever()
+
+    async def ask(gate: OpenGate, scope: anyio.CancelScope) -> None:
+        with scope, contextlib.suppress(aiohttp.ClientError):
+            await post(gate, asking())
+
+    before = asyncio.all_tasks()
+    async with anyio.create_task_group() as group:
+        scope = anyio.CancelScope()
+        async with opened(model, tmp_path, sleep=sleep) as gate:
+            group.start_soon(ask, gate, scope)
+            with anyio.fail_after(20):
+                await pausing.wait()
+            if is_gone:
+                scope.cancel()
+                await anyio.wait_all_tasks_blocked()
+    assert asyncio.all_tasks() <= before
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +17,9 @@ from assay.errors import AssayError, InputError, ProviderError, RefusedError
 from assay.model.agent import ModelSettings, TrialLimits
 from assay.model.trial import TrialCost
 from assay.ports.agent import ModelAccess
+
+ENDING_SECONDS = 5.0
+"""For calls that are cancelled."""
 
 
 @dataclass(slots=True)
@@ -48,6 +54,7 @@ class OpenGate:
     sum: Sum = field(default_factory=Sum)
     problem: AssayError | None = None
     _over: anyio.Event = field(default_factory=anyio.Event)
+    _calls: set[asyncio.Task[object]] = field(default_factory=set)
 
     @property
     def waited_seconds(self) -> float:
@@ -57,6 +64,29 @@ class OpenGate:
     async def over(self) -> None:
         """See the port."""
         await self._over.wait()
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """While a call is under way; it ends with the gate."""
+        task = asyncio.current_task()
+        if task is None:
+            yield
+            return
+        self._calls.add(task)
+        try:
+            yield
+        finally:
+            self._calls.discard(task)
+
+    async def end_calls(self) -> None:
+        """End the calls that are still under way. The server ends those that somebody waits for, without waiting for
+        their end, and forgets those whose agent has gone.
+        """
+        calls = tuple(self._calls)
+        for call in calls:
+            call.cancel()
+        if calls:
+            await asyncio.wait(calls, timeout=ENDING_SECONDS)
 
     def check(self) -> None:
         """See the port."""

@@ -146,6 +146,9 @@ class EndpointClient:
                 raise InputError(f"{self.endpoint.url} is no address of an endpoint", hint=HINT) from error
             except TimeoutError:
                 problem = f"not a byte in {self.patience.first_byte_seconds:g} s"
+            except aiohttp.ClientConnectorError as error:
+                why = error.os_error.strerror or str(error.os_error) or type(error).__name__
+                problem = f"no connection to {error.host}:{error.port}: {self.said(why.encode())}"
             except (aiohttp.ClientError, OSError) as error:
                 problem = self.said(str(error).encode()) or type(error).__name__
             yield answer, problem

@@ -78,6 +78,7 @@ class LoopbackGate:
                 finally:
                     with anyio.CancelScope(shield=True):
                         await runner.cleanup()
+                        await gate.end_calls()
         finally:
             sessions.forget(place)
 

@@ -39,7 +39,8 @@ def application(gate: OpenGate) -> web.Application:
     served = web.Application(client_max_size=REQUEST_BYTES)
 
     async def serve(request: web.Request) -> web.StreamResponse:
-        return await _Call(gate, request).answer()
+        with gate.calling():
+            return await _Call(gate, request).answer()
 
     served.router.add_route("*", "/{path:.*}", serve)
     return served
