@@ -14,8 +14,9 @@ setup:
 demo: setup ## mine a real package into ./demo, prove its tasks, say where to look
 	@$(RUN)/assay demo
 
-test: setup ## all tests
-	@$(RUN)/python -m pytest
+# A file's tests stay together: they share what is slow to set up.
+test: setup ## all tests, on all cores
+	@$(RUN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: setup ## format, lint, types, import contract, fast tests
 	@$(RUN)/ruff format --check -q .
