@@ -329,12 +329,13 @@ def plan(options: PlanOptions, project_dir: Path | None) -> Plan:
 def _history(project_dir: Path | None, model: str) -> tuple[Prior, float | None]:
     """What the project's own trials say of its tasks, and the mean dollars of one; the default before there are any."""
     from assay.core.calibration.fitting import fit_prior
+    from assay.core.calibration.history import is_solver
 
     found: list[TrialTally] = []
     if project_dir is not None and (project_dir / STATE / "assay.db").exists():
         store = open_store(project_dir / STATE / "assay.db", project_dir / STATE / "blobs")
         try:
-            found = [one for one in store.tallies() if one.model and model in ("", one.model)]
+            found = [one for one in store.tallies() if is_solver(one.agent) and model in ("", one.model)]
         finally:
             store.close()
     if model and not found:

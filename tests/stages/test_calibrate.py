@@ -52,11 +52,13 @@ class Bench:
         self.store = MemoryStore()
         self.events: list[Event] = []
 
-    def craft(self, model: str = "m", script: Callable[[str, int], bool | AssayError] | None = None) -> ScriptedCraft:
+    def craft(
+        self, model: str = "m", script: Callable[[str, int], bool | AssayError] | None = None, agent: str = "scripted"
+    ) -> ScriptedCraft:
         def by_rate(task: str, number: int) -> bool:
             return random.Random(f"{model}{task}{number}").random() < self.rates[task]
 
-        entrant = Entrant(agent="scripted", model=model)
+        entrant = Entrant(agent=agent, model=model)
         return ScriptedCraft(script=script or by_rate, entrant=entrant, digest=self.digests.__getitem__, usd=0.1)
 
     def tools(self) -> Toolbox:
@@ -270,3 +272,13 @@ async def test_what_was_measured_goes_out_with_the_folder_and_comes_back_as_no_p
         bench.events.append,
     )
     assert "assay_difficulty" not in HarborFormat().read(tmp_path / "later" / "never").config["metadata"]
+
+
+async def test_who_solves_nothing_is_no_history(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, ALWAYS)
+    await bench.run(bench.craft("", lambda task, number: True, agent="oracle"))
+    craft = bench.craft()
+    run = await bench.run(craft)
+    fresh = await Bench(tmp_path / "fresh", ALWAYS).run(bench.craft())
+    assert run.new_rollouts == fresh.new_rollouts
+    assert run.prior == fresh.prior

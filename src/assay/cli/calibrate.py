@@ -10,10 +10,10 @@ import click
 from assay.cli import consent, errors, trial_lines
 from assay.cli import project as projects
 from assay.cli.options import AssayCommand, json_option, option, project_option, quiet_option, sandbox_options
-from assay.cli.plan import HISTORY, Ends, Fixed
 from assay.cli.progress import display
 from assay.cli.run import POSITIVE, agent_options, choice_of, tasks_of
 from assay.cli.running import run_async
+from assay.cli.wishes import BELIEF, HISTORY, WISH, belief_options, wish_options
 from assay.model.agent import AgentChoice, TrialLimits
 from assay.model.options import RunOptions
 
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from assay.cli.interface import App
     from assay.model.calibration_run import CalibrationRun
 
-WISH = "How sure it must be (one of these; without one, --match fixed:8)"
-BELIEF = "What is believed and wanted"
 RUN = "The run"
 SHARE = click.FloatRange(min=0, max=1)
 
@@ -38,29 +36,10 @@ SHARE = click.FloatRange(min=0, max=1)
 )
 @click.argument("tasks", metavar="[TASK]...", nargs=-1)
 @agent_options
-@option(
-    "--band", group=BELIEF, metavar="LOW:HIGH", default="0.1:0.9", show_default=True, help="Rates that are just right."
-)
-@option(
-    "--grey",
-    group=BELIEF,
-    metavar="WIDTH",
-    type=float,
-    default=0.0,
-    help="Half-width of a zone at each edge of the band in which neither answer is wrong.",
-)
-@option(
-    "--prior",
-    group=BELIEF,
-    metavar="PRIOR",
-    default=HISTORY,
-    show_default=True,
-    help="beta:A,B, mixture:W*A,B+W*A,B, or what this project's own trials say.",
-)
+@belief_options
 @option("--no-memory", group=BELIEF, is_flag=True, help="Do not let results of other models sharpen the prior.")
 @option("--checkpoint", group=BELIEF, metavar="MODEL", default="", help="The model that this one was trained from.")
-@option("--match", group=WISH, metavar="fixed:N", type=Fixed(), help="As few errors as N rollouts for every task.")
-@option("--target-error", group=WISH, metavar="E", type=float, help="The share of tasks that may be placed wrongly.")
+@wish_options
 @option(
     "--budget",
     group=WISH,
@@ -68,18 +47,6 @@ SHARE = click.FloatRange(min=0, max=1)
     type=click.IntRange(min=1),
     help="New rollouts in all, spent where they are worth most.",
 )
-@option("--accept", group=WISH, metavar="N", type=click.IntRange(min=1), help="Stop at N tasks in the band.")
-@option(
-    "--precision",
-    group=WISH,
-    metavar="P",
-    type=float,
-    default=0.95,
-    show_default=True,
-    help="With --accept: the share of them that must be in the band.",
-)
-@option("--cap", group=RUN, metavar="N", type=click.IntRange(min=1), help="The most rollouts for one task.")
-@option("--waves", group=RUN, metavar="N,N,...", type=Ends(), help="Look at a task only after so many: 2,4,8,16,32.")
 @option("--budget-usd", group=RUN, metavar="USD", type=POSITIVE, help="Begin no trial when so much is spent.")
 @option(
     "--recheck",

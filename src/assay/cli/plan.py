@@ -10,44 +10,15 @@ import click
 from assay.cli import output
 from assay.cli import project as projects
 from assay.cli.options import AssayCommand, json_option, option, project_option
+from assay.cli.wishes import BELIEF, HISTORY, TRIALS, WISH, belief_options, wish_options
 
 if TYPE_CHECKING:
     from assay.cli.interface import App
     from assay.model.calibration import Prior
     from assay.model.plan import Plan, PolicyLine
 
-BELIEF = "What is believed and wanted"
-WISH = "How good it must be (one of these; without one, --match fixed:8)"
-TRIALS = "How tasks are tried"
 COST = "What it costs"
-HISTORY = "history"
 LABEL = 16
-
-
-class Ends(click.ParamType[tuple[int, ...]]):
-    """Numbers between commas."""
-
-    name = "ends"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """`2,4,8` as (2, 4, 8)."""
-        try:
-            return tuple(int(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} are no numbers of rollouts between commas, such as 2,4,8,16,32", param, ctx)
-
-
-class Fixed(click.ParamType[int]):
-    """A fixed design."""
-
-    name = "fixed"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """`fixed:8` as 8."""
-        kind, _, number = str(value).partition(":")
-        if kind != "fixed" or not number.isascii() or not number.isdigit() or int(number) < 1:
-            self.fail(f"{value!r} names no fixed design; write fixed:8 for 8 rollouts a task", param, ctx)
-        return int(number)
 
 
 @click.command(
@@ -58,46 +29,10 @@ class Fixed(click.ParamType[int]):
         "assay plan --accept 100 --precision 0.95 --usd-per-rollout 0.12",
     ),
 )
-@option(
-    "--prior",
-    group=BELIEF,
-    metavar="PRIOR",
-    default=HISTORY,
-    show_default=True,
-    help="How often tasks are solved: beta:A,B, mixture:W*A,B+W*A,B, or what this project's own trials say.",
-)
-@option(
-    "--band", group=BELIEF, metavar="LOW:HIGH", default="0.1:0.9", show_default=True, help="Rates that are just right."
-)
-@option(
-    "--grey",
-    group=BELIEF,
-    metavar="WIDTH",
-    type=float,
-    default=0.0,
-    help="Half-width of a zone at each edge of the band in which neither answer is wrong.",
-)
-@option("--match", group=WISH, metavar="fixed:N", type=Fixed(), help="As few errors as N rollouts for every task.")
-@option("--target-error", group=WISH, metavar="E", type=float, help="The share of tasks that may be answered wrongly.")
+@belief_options
+@option("--model", group=BELIEF, metavar="NAME", default="", help="Of the project's trials, only this model's.")
+@wish_options
 @option("--budget", group=WISH, metavar="MEAN", type=float, help="Rollouts a task that may be spent on average.")
-@option("--accept", group=WISH, metavar="N", type=click.IntRange(min=1), help="Fill a set with N tasks in the band.")
-@option(
-    "--precision",
-    group=WISH,
-    metavar="P",
-    type=float,
-    default=0.95,
-    show_default=True,
-    help="With --accept: the share of them that must be in the band.",
-)
-@option("--cap", group=TRIALS, metavar="N", type=click.IntRange(min=1), help="The most rollouts for one task.")
-@option(
-    "--waves",
-    group=TRIALS,
-    metavar="N,N,...",
-    type=Ends(),
-    help="Look at a task only after so many rollouts: 2,4,8,16,32.",
-)
 @option("--one-by-one", group=TRIALS, is_flag=True, help="Look after each rollout: fewest rollouts, longest wait.")
 @option("--tasks", group=COST, metavar="N", type=click.IntRange(min=1), help="Add it up for so many tasks.")
 @option("--usd-per-rollout", group=COST, metavar="X", type=click.FloatRange(min=0), help="The price of one rollout.")
@@ -110,13 +45,14 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
     prior: str,
     band: str,
     grey: float,
+    model: str,
     match: int | None,
     target_error: float | None,
-    budget: float | None,
     accept: int | None,
     precision: float,
     cap: int | None,
     waves: tuple[int, ...] | None,
+    budget: float | None,
     one_by_one: bool,
     tasks: int | None,
     usd_per_rollout: float | None,
@@ -135,6 +71,7 @@ def command(  # noqa: PLR0913, PLR0917  one parameter an option
         raise click.UsageError("--waves and --one-by-one exclude each other")
     options = PlanOptions(
         prior=None if prior == HISTORY else parse_prior(prior),
+        model=model,
         band=parse_band(band, grey),
         match=match,
         target_error=target_error,

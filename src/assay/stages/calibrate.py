@@ -17,7 +17,7 @@ from assay import __version__
 from assay.core.calibration import planning
 from assay.core.calibration.choice import Chooser, Look, Rule, expected_error, next_up
 from assay.core.calibration.fitting import fit_prior
-from assay.core.calibration.history import free_attempts, records_of, solver_of, tally_of, usd_of
+from assay.core.calibration.history import free_attempts, is_solver, records_of, solver_of, tally_of, usd_of
 from assay.core.calibration.memory import remember
 from assay.core.calibration.posterior import posterior, signal_share, updated
 from assay.core.calibration.pricing import price_for
@@ -129,16 +129,17 @@ class Calibration:
         judged = {one.digest: one.judged for one in self.subjects}
         if isinstance(given, GridPrior):
             return given, {one.digest: given for one in self.subjects}
-        everybody = self.tools.store.trials()
+        me = self.runner.entrant_digest
+        everybody = [one for one in self.tools.store.trials() if is_solver(one.agent) or one.entrant_digest == me]
         if given is not None or not self.options.has_memory:
             # What is believed gives way to what this set shows: a prior that was kept could be wrong for ever.
-            mine = [one for one in everybody if one.entrant_digest == self.runner.entrant_digest]
+            mine = [one for one in everybody if one.entrant_digest == me]
             fitted = fit_prior((record.tally for record in records_of(mine, judged)), given)
             return fitted, {one.digest: fitted for one in self.subjects}
         entrant = self.runner.entrant
-        me = Solver(agent=entrant.agent, model=f"{entrant.model} {self.runner.entrant_digest[:12]}")
+        target = Solver(agent=entrant.agent, model=f"{entrant.model} {me[:12]}")
         digests = [one.digest for one in self.subjects]
-        found = remember(records_of(everybody, judged), me, digests, self._checkpoint(everybody))
+        found = remember(records_of(everybody, judged), target, digests, self._checkpoint(everybody))
         return found.population, {digest: found.prior(digest) for digest in digests}
 
     def _checkpoint(self, trials: Sequence[TrialRecord]) -> Solver | None:

@@ -55,6 +55,15 @@ def solver_of(record: TrialRecord) -> Solver:
     return Solver(agent=record.agent, model=f"{record.model} {record.entrant_digest[:12]}")
 
 
+NO_SOLVERS = frozenset({"oracle", "nop", "patch"})
+"""Agents that solve nothing: they show what they have been given, not how hard a task is."""
+
+
+def is_solver(agent: str) -> bool:
+    """Whether an agent's results say how hard a task is."""
+    return agent not in NO_SOLVERS
+
+
 def records_of(trials: Iterable[TrialRecord], judged: Mapping[str, Judged]) -> list[Record]:
     """Everybody's tallies, by task digest and entrant. `judged` holds what people said, by task digest."""
     by_key: dict[tuple[str, str], list[TrialRecord]] = {}
