@@ -28,7 +28,7 @@ class Gate(Protocol):
 
     @property
     def limit(self) -> str:
-        """The limit that a call was refused for: `limit-steps`, `limit-tokens`, `limit-usd`; empty for none."""
+        """What a call was refused for (`limit-steps`, `limit-tokens`, `limit-usd`, `limit-bytes`), or empty."""
         ...
 
     @property

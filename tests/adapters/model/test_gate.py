@@ -15,6 +15,7 @@ import aiohttp
 import anyio
 import pytest
 
+from assay.adapters.model import counting
 from assay.adapters.model.counting import OpenGate
 from assay.adapters.model.endpoint import Endpoint, Patience
 from assay.adapters.model.gate import SOCKET, LoopbackGate
@@ -333,3 +334,23 @@ async def test_a_call_that_is_under_way_when_the_trial_is_over_ends_with_it(
                 await anyio.wait_all_tasks_blocked()
     assert asyncio.all_tasks() <= before
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_an_agent_cannot_fill_the_disk_or_the_memory_by_its_calls(
+    model: ScriptedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "KEPT_BYTES", 50_000)
+    monkeypatch.setattr(counting, "CALLS_AT_ONCE", 2)
+    found: list[int] = []
+
+    async def ask(gate: OpenGate) -> None:
+        found.append((await post(gate, asking(padding="x" * 20_000)))[0])
+
+    async with opened(model, tmp_path) as gate:
+        async with anyio.create_task_group() as group:
+            for _ in range(12):
+                group.start_soon(ask, gate)
+        assert gate.limit == "limit-bytes"
+        assert len(gate.exchanges()) < 50_000 + 3 * 25_000
+    assert sorted(set(found)) == [200, 402]
+    assert found.count(200) <= 5

@@ -278,7 +278,8 @@ def _library() -> SimpleNamespace:
             return _import()
         except ImportError as error:
             raise PrerequisiteError(
-                f"mini-swe-agent is not installed: {error}", hint="type: pip install 'swe-assay[mini]'"
+                f"mini-swe-agent is not installed: {error}",
+                hint="in a clone of assay, type: .venv/bin/uv pip install -e '.[mini]'",
             ) from error
         finally:
             for name, value in kept.items():

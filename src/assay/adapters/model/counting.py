@@ -18,6 +18,10 @@ from assay.model.agent import ModelSettings, TrialLimits
 from assay.model.trial import TrialCost
 from assay.ports.agent import ModelAccess
 
+KEPT_BYTES = 256 * 1024 * 1024
+"""Of a trial's calls, which are read into memory in the end; 100 calls of half a megabyte are a fifth of it."""
+CALLS_AT_ONCE = 8
+"""Whose bodies are in memory; further ones wait."""
 ENDING_SECONDS = 5.0
 """For calls that are cancelled."""
 
@@ -55,6 +59,7 @@ class OpenGate:
     problem: AssayError | None = None
     _over: anyio.Event = field(default_factory=anyio.Event)
     _calls: set[asyncio.Task[object]] = field(default_factory=set)
+    room: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CALLS_AT_ONCE))
 
     @property
     def waited_seconds(self) -> float:
@@ -134,6 +139,8 @@ class OpenGate:
             found = "limit-tokens", f"{limits.tokens} tokens"
         elif limits.usd is not None and self.sum.usd >= limits.usd:
             found = "limit-usd", f"{limits.usd:g} dollars"
+        elif self.records.kept_bytes >= KEPT_BYTES:
+            found = "limit-bytes", f"{KEPT_BYTES} bytes of calls"
         if found is not None:
             self.limit = self.limit or found[0]
             self._over.set()

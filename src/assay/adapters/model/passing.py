@@ -26,7 +26,7 @@ from assay.errors import AssayError, ProviderError
 
 CALLS = ("/chat/completions", "/completions", "/responses")
 MODELS = "/models"
-REQUEST_BYTES = 64 * 1024 * 1024
+REQUEST_BYTES = 32 * 1024 * 1024
 BROKEN_IN_A_ROW = 3
 """Answers that break off, after which an endpoint is given up."""
 LIMIT_STATUS = 402
@@ -61,7 +61,8 @@ class _Call:
         if self.gate.problem is not None:
             return self.refuse(LIMIT_STATUS, "endpoint-failed", f"the trial is over: {self.gate.problem}")
         if self.path in CALLS and self.request.method == "POST":
-            return await self.call()
+            async with self.gate.room:
+                return await self.call()
         if self.path.startswith(MODELS) and self.request.method == "GET":
             return await self.list_models()
         return self.refuse(404, "not_found", f"the ways to a model are POST {', '.join(CALLS)} and GET {MODELS}")

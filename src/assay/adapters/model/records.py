@@ -71,12 +71,15 @@ class Records:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        self.kept_bytes = 0
         file.touch(mode=0o600)
 
     def add(self, exchange: Exchange) -> None:
         """Append one."""
+        line = exchange.line()
+        self.kept_bytes += len(line)
         with self._file.open("ab") as stream:
-            stream.write(exchange.line())
+            stream.write(line)
 
     def read(self) -> bytes:
         """All of them."""
