@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from assay import __version__
 from assay.cli import output
-from assay.cli.curve_screen import AUDITS, WORDS, dollars, headline, stale_because, worth_lines
+from assay.cli.curve_screen import AUDITS, WORDS, headline, stale_because, worth_lines
 from assay.cli.sheet import document, figures, percent, scroll, text
 from assay.core.calibration.curve import BINS, Curve, DifficultyReport, Placed, Review
 from assay.model.difficulty import GROUP
@@ -82,7 +82,7 @@ def _curve(curve: Curve) -> list[str]:
     if curve.signal_all is not None:
         numbers.append((f"groups of {GROUP} with signal", percent(curve.signal_all)))
     if curve.usd is not None:
-        numbers.append(("spent", dollars(curve.usd)))
+        numbers.append(("spent", output.dollars(curve.usd)))
     parts = [f"<h2>{text(curve.entrant)}</h2>", f"<p>{text(headline(curve))}.</p>", figures(numbers)]
     if curve.measured:
         parts += ["<figure>", *scroll("The curve, drawn", [draw(curve)])]

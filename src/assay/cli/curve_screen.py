@@ -81,21 +81,16 @@ def worth_lines(curve: Curve) -> Iterator[str]:
             line += f", {output.share(curve.signal_in)} over the just right ones"
         yield line
     void = f" and {curve.void_count} without a verdict, which count for nothing" if curve.void_count else ""
-    price = "" if curve.usd is None else f", {dollars(curve.usd)}"
+    price = "" if curve.usd is None else f", {output.dollars(curve.usd)}"
     yield f"spent: {output.count(curve.rollout_count, 'rollout')}{void}{price}"
     if curve.expected_error is not None:
         yield f"expected wrong placings: {output.share(curve.expected_error)} of those decided"
     for more in curve.more:
-        cost = "" if more.usd is None else f", about {dollars(more.usd)}"
+        cost = "" if more.usd is None else f", about {output.dollars(more.usd)}"
         yield (
             f"for {output.share(more.expected_error)} over all measured tasks: "
             f"about {more.mean_rollouts:.0f} more rollouts{cost}"
         )
-
-
-def dollars(value: float) -> str:
-    """`$0.41`, `$12.30`; little sums keep two digits that say something."""
-    return f"${value:.2f}" if value >= 0.1 or value == 0 else f"${value:.2g}"
 
 
 def _overview(curves: Sequence[Curve]) -> Iterator[str]:
@@ -193,7 +188,7 @@ def run_lines(run: CalibrationRun) -> Iterator[str]:
         placed = [Placed(one.task, one.difficulty) for one in run.tasks]
         yield from curve_lines(curve_of(run.entrant, band, placed, with_costs=False), everything=True)
     void = f" and {run.new_void} without a verdict" if run.new_void else ""
-    yield f"this run: {output.count(run.new_rollouts, 'rollout')}{void}, {dollars(run.usd)}; prior: {run.prior}"
+    yield f"this run: {output.count(run.new_rollouts, 'rollout')}{void}, {output.dollars(run.usd)}; prior: {run.prior}"
     if run.recheck is not None:
         yield from _recheck(run.recheck)
     for one in run.tasks:
@@ -233,6 +228,6 @@ def monitor_lines(found: Monitored) -> Iterator[str]:
         yield f"outgrown: {output.one_line(name)}, solved more than nine times in ten"
     if found.unknown:
         yield f"{output.count(len(found.unknown), 'task')} without two rollouts: {', '.join(found.unknown[:5])}"
-    yield f"this run: {output.count(found.new_rollouts, 'rollout')}, {dollars(found.usd)}"
+    yield f"this run: {output.count(found.new_rollouts, 'rollout')}, {output.dollars(found.usd)}"
     if found.stopped:
         yield f"stopped: {found.stopped}; the same line goes on"

@@ -140,6 +140,11 @@ def seconds(value: float) -> str:
     return f"{hours} h {minutes} min"
 
 
+def dollars(usd: float) -> str:
+    """`$0.41`, `$0.0031`, `$0.00`."""
+    return f"${usd:.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.4f}"
+
+
 def size(value: int) -> str:
     """`512 B`, `3.4 KiB`, `1.2 MiB`."""
     amount = float(value)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from assay.cli import output
-from assay.cli.trial_lines import answer, dollars
+from assay.cli.trial_lines import answer
 from assay.core.patch_size import patch_size
 from assay.core.trial_keys import SHOWN_DIGITS
 from assay.model.report import Status
@@ -101,14 +101,14 @@ def _limits(limits: TrialLimits) -> str:
     if limits.tokens is not None:
         parts.append(f"{limits.tokens:,} tokens")
     if limits.usd is not None:
-        parts.append(dollars(limits.usd))
+        parts.append(output.dollars(limits.usd))
     return ", ".join(parts)
 
 
 def _spent(cost: TrialCost | None) -> str:
     if cost is None:
         return "unknown"
-    parts = [dollars(cost.usd) if cost.usd is not None else "dollars unknown"]
+    parts = [output.dollars(cost.usd) if cost.usd is not None else "dollars unknown"]
     if cost.model_call_count is not None:
         parts.append(output.count(cost.model_call_count, "call"))
     if cost.prompt_tokens is not None:

@@ -78,15 +78,10 @@ def answer(record: TrialRecord) -> str:
     return "resolved" if record.resolved else f"not resolved ({record.reason})" if record.reason else "not resolved"
 
 
-def dollars(usd: float) -> str:
-    """`$0.41`, `$0.0031`, `$0.00`."""
-    return f"${usd:.2f}" if usd >= 0.1 or usd == 0 else f"${usd:.4f}"
-
-
 def _show(end: TrialEnd, record: TrialRecord) -> None:
     spent = [output.seconds(record.wall_seconds)] if record.wall_seconds is not None else []
     if record.usd:
-        spent.append(dollars(record.usd))
+        spent.append(output.dollars(record.usd))
     words = [record.id[:SHOWN_DIGITS], f"{end.task}#{end.attempt}", answer(record)]
     words += ["as before"] if end.recalled else spent
     tint: output.Tint = "good" if record.resolved else "warn" if record.boundary else ""
@@ -152,7 +147,7 @@ def sentence(run: TrialsRun) -> str:
     if counts.held_back:
         parts.append(f"{counts.held_back} not begun ({run.stopped}): the same line goes on")
     if run.entrant.model:
-        parts.append(dollars(run.usd))
+        parts.append(output.dollars(run.usd))
     if run.entrant.model and run.unpriced_count:
         parts.append(f"{output.count(run.unpriced_count, 'try', 'tries')} of unknown cost")
     return "; ".join(parts)

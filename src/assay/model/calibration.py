@@ -129,5 +129,5 @@ class Posterior(Frozen):
     too_easy: Rate
 
 
-DEFAULT_PRIOR = beta(0.155, 0.231, "default: 13 systems on 80 terminal tasks, most either always or never solved")
+DEFAULT_PRIOR = beta(0.155, 0.231, "default: public logs of 13 systems, 80 tasks")
 """Before a project has trials of its own: fitted to public logs of Terminal-Bench core 0.1.1, 5 trials each."""

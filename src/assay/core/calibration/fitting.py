@@ -14,10 +14,9 @@ from collections.abc import Iterable
 import numpy as np
 from scipy import optimize, special
 
-from assay.model.calibration import BetaMixture, BetaPart, Tally, beta
+from assay.model.calibration import DEFAULT_PRIOR, BetaMixture, BetaPart, Tally
 
-DEFAULT_A, DEFAULT_B = 0.155, 0.231
-"""Terminal-Bench core 0.1.1, public logs: 13 systems x 80 tasks x 5 trials, pooled."""
+DEFAULT_A, DEFAULT_B = DEFAULT_PRIOR.parts[0].a, DEFAULT_PRIOR.parts[0].b
 RIDGE = 0.3
 """On the squared distance of log a and log b from the default: a standard deviation of 1.3 each, as between models.
 
@@ -32,7 +31,7 @@ ENOUGH_TASKS = 5
 
 def default_prior() -> BetaMixture:
     """What holds before there is any history."""
-    return beta(DEFAULT_A, DEFAULT_B, origin="default: public logs of 13 systems, 80 tasks")
+    return DEFAULT_PRIOR
 
 
 def fit_prior(tallies: Iterable[Tally], around: BetaMixture | None = None) -> BetaMixture:
